@@ -1,0 +1,300 @@
+"""One room, one actor: its inbox serialises every mutation, and nothing in it ever waits.
+
+A turn takes every command that is waiting, decides and applies them one after the other, and hands what happened to the
+journal. The room goes on; each turn is told, in order, once it is durable. Signals leave at once. The journal, the
+audience and the clock are given; HTTP and SQLite are unknown here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from axenix import wire
+from axenix.audience import Audience, Peer, Reply
+from axenix.catchup import catch_up, page_of
+from axenix.errors import Close, Fenced, Refused
+from axenix.room import commands as c
+from axenix.room.decide import AlreadyDone, decide
+from axenix.room.events import Entry, Fact, Passed
+from axenix.room.fold import apply
+from axenix.room.moment import Moment
+from axenix.room.permits import Who
+from axenix.room.resume import Horizon
+from axenix.room.state import Room, next_deadline, online_count
+from axenix.scribe import Scribe
+from axenix.turn import Envelope, Resume, Turn, View
+
+log = logging.getLogger(__name__)
+
+INBOX = 10_000
+"""Commands that may wait; beyond it the room is overloaded."""
+TURN = 500
+"""Commands decided in one go, so that one busy room does not keep the others waiting."""
+UNTOLD = 20_000
+"""Events that may wait for the journal."""
+TAIL = 256
+"""Events kept in memory for those who have only just missed them."""
+OVERDUE = 0.5
+"""Seconds until the next try, when somebody should have left but the storage refuses."""
+
+SERVER = Who(0)
+SIGNALS = (c.Offer, c.Answer, c.Ice, c.Type)
+
+
+class Ended(Exception):
+    """This actor is no more; ask for the room again."""
+
+
+class RoomActor:
+    def __init__(self, room: Room, scribe: Scribe, audience: Audience, clock: Callable[[], Moment]) -> None:
+        self.audience = audience
+        self.on_end: Callable[[RoomActor], None] = lambda actor: None
+        self.closing: Refused | None = None
+        """Set while the room is being deleted: nothing more is heard."""
+        self._room = room
+        self._scribe = scribe
+        self._clock = clock
+        self._inbox: deque[Envelope] = deque()
+        self._woken = False
+        self._turns: deque[Turn] = deque()
+        """Decided and not yet told."""
+        self._told = room.seq
+        self._tail: deque[tuple[int, bytes]] = deque(maxlen=TAIL)
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at: float | None = None
+        self._catching_up: set[asyncio.Task[None]] = set()
+        self._ended: Exception | None = None
+        self._set_alarm(clock())
+
+    @property
+    def slug(self) -> str:
+        return self._room.slug
+
+    @property
+    def number(self) -> int:
+        return self._scribe.number
+
+    @property
+    def online_count(self) -> int:
+        return online_count(self._room)
+
+    # ---- the inbox ----
+
+    def ask(self, who: Who, command: Any, view: View | None = None) -> asyncio.Future[Any]:
+        """Answered once durable: with the event's seq, or what `view` saw just after it. Raises Refused, Ended."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._post(Envelope(who, command, future, view))
+        return future
+
+    def read(self, view: View) -> asyncio.Future[Any]:
+        """What `view` sees of the room, once all that it could see is durable."""
+        return self.ask(SERVER, None, view)
+
+    def join(self, peer: Peer, command: c.Join, resume: Resume | None = None) -> asyncio.Future[Any]:
+        """Like `ask`; the peer has then been told `joined`, the snapshot and where history stands."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._post(Envelope(Who(peer.user_id, peer.number), command, future, None, peer, resume))
+        return future
+
+    def hear(self, peer: Peer, command: c.Command) -> None:
+        """A command from a socket: acks and errors go back to it as frames. Raises Refused("overloaded"), Ended."""
+        self._post(Envelope(Who(peer.user_id, peer.number), command, peer))
+
+    def tell(self, who: Who, command: Any) -> None:
+        """A command that nobody waits for, and that may not be lost: no bound, no answer."""
+        if self._ended is None:
+            self._inbox.append(Envelope(who, command))
+            self._wake()
+
+    def _post(self, envelope: Envelope) -> None:
+        if stop := self._ended or self.closing:
+            raise stop from None
+        if len(self._inbox) >= INBOX:
+            raise Refused("overloaded")
+        self._inbox.append(envelope)
+        self._wake()
+
+    def _wake(self) -> None:
+        if not self._woken:
+            self._woken = True
+            asyncio.get_running_loop().call_soon(self._take_turn)
+
+    # ---- a turn: nothing here awaits ----
+
+    def _take_turn(self) -> None:
+        self._woken = False
+        if self._ended is not None:
+            return
+        turn, envelope = Turn(self.audience, self._scribe.floor), None
+        self._turns.append(turn)
+        try:
+            now = self._clock()
+            for _ in range(min(len(self._inbox), TURN)):
+                envelope = self._inbox.popleft()
+                self._settle(envelope, turn, now)
+            self._write(turn)
+            self._set_alarm(now)
+            self._tell()
+        except Exception as bug:  # the room in memory can no longer be trusted, the journal can
+            log.exception("room %s: a turn could not be taken", self.slug)
+            if envelope is not None and isinstance(envelope.reply, asyncio.Future):
+                Reply(envelope.reply, None, bug).give()
+            self.end(Ended("a bug"), Close.START_OVER)
+        if self._inbox:
+            self._wake()
+
+    def _settle(self, envelope: Envelope, turn: Turn, now: Moment) -> None:
+        command = envelope.command
+        if command is None:
+            return turn.show(self._room, envelope)
+        if isinstance(command, SIGNALS):
+            return self._pass_on(envelope, now)
+        try:
+            facts = decide(self._room, envelope.who, command, now)
+            self._may_write(facts)
+        except AlreadyDone as done:
+            turn.answer(self._room, envelope, done.seq)
+        except Refused as refused:
+            turn.refuse(envelope, refused)
+        else:
+            self._happen(envelope, turn, facts)
+
+    def _happen(self, envelope: Envelope, turn: Turn, facts: list[Fact]) -> None:
+        room, peer, seq = self._room, envelope.peer, None
+        if peer is not None:
+            turn.open_door(room)
+            resumed = peer.user_id in room.members and room.members[peer.user_id].inside
+        for fact in facts:
+            assert not isinstance(fact, Passed)
+            if isinstance(fact, Entry):
+                turn.record(room, fact)
+                seq = fact.event.seq
+            apply(room, fact)
+        if peer is not None:
+            turn.admit(room, envelope, resumed, self._catch_up)
+        if isinstance(envelope.command, c.Disconnect):
+            turn.forget(envelope)
+        turn.answer(room, envelope, seq)
+
+    def _may_write(self, facts: list[Fact]) -> None:
+        """While the storage refuses, what would be an event is refused before it leaves a trace."""
+        if any(isinstance(fact, Entry) for fact in facts):
+            if self._scribe.refusal:
+                raise Refused(self._scribe.refusal)
+            if sum(len(turn.lines) for turn in self._turns) > UNTOLD:
+                raise Refused("overloaded")
+
+    def _pass_on(self, envelope: Envelope, now: Moment) -> None:
+        """Signals leave at once, but only between members whose joining has been told."""
+        sender, cid = envelope.reply, envelope.cid
+        assert sender is not None and not isinstance(sender, asyncio.Future)
+        try:
+            for fact in decide(self._room, envelope.who, envelope.command, now):
+                assert isinstance(fact, Passed)
+                self.audience.pass_on(fact.to, wire.frame(wire.encode(fact.message)), sender)
+        except Refused as refused:
+            self.audience.whisper(sender, wire.error(refused, cid))
+        else:
+            if cid is not None:
+                self.audience.whisper(sender, wire.ack(cid, None))
+
+    # ---- the journal ----
+
+    def _write(self, turn: Turn) -> None:
+        if turn.lines:
+            done = self._scribe.write(self._room, turn.lines, turn.card_changed)
+            done.add_done_callback(partial(self._written, turn))
+        else:
+            turn.durable = True
+
+    def _written(self, turn: Turn, done: asyncio.Future[None]) -> None:
+        failure = done.exception()
+        if self._ended is not None:
+            return
+        if failure is None:
+            turn.durable = True
+            self._tell()
+        elif isinstance(failure, Fenced):
+            self.end(Ended("fenced"), Close.START_OVER)
+        elif isinstance(failure, Refused):
+            self.end(failure, Close.START_OVER)
+        else:
+            log.error("room %s: the journal failed", self.slug, exc_info=failure)
+            self.end(Refused("storage_unavailable"), Close.START_OVER)
+
+    # ---- telling ----
+
+    def _tell(self) -> None:
+        while self._turns and self._turns[0].durable:
+            turn = self._turns.popleft()
+            self.audience.tell(turn.script)
+            for line in turn.lines:
+                if line.redacts:
+                    self._tail = deque(((seq, body) for seq, body in self._tail if seq != line.redacts), TAIL)
+                self._tail.append((line.seq, line.body))
+                self._told = line.seq
+
+    def horizon(self) -> Horizon:
+        """How far the history reaches that everyone inside has heard."""
+        return Horizon(self._told, self._scribe.floor(self._told), self._room.epoch)
+
+    def go_live(self, peer: Peer, after: int, first: bool) -> bool:
+        """The seam: a peer that has all up to `after` gets the rest from memory and is live; False: too far behind."""
+        missed = self._told - after
+        bodies = [body for seq, body in self._tail if seq > after]
+        if len(bodies) < missed:
+            return False
+        if missed or first:
+            peer.write(wire.typed("sync.batch", page_of(bodies, self._told, self.horizon())))
+        return self.audience.caught_up(peer)
+
+    def _catch_up(self, peer: Peer, after: int) -> None:
+        task = asyncio.create_task(catch_up(self, self._scribe.journal, peer, after))
+        self._catching_up.add(task)
+        task.add_done_callback(self._catching_up.discard)
+
+    # ---- time, rest and the end ----
+
+    def _set_alarm(self, now: Moment) -> None:
+        """Wake up when somebody's grace or heartbeat runs out."""
+        deadline = next_deadline(self._room)
+        if deadline is None or self._alarm_at == deadline > now.mono:
+            return
+        if self._alarm is not None:
+            self._alarm.cancel()
+        wait = deadline - now.mono if deadline > now.mono else OVERDUE
+        self._alarm_at = deadline
+        self._alarm = asyncio.get_running_loop().call_later(wait, self.tell, SERVER, c.Tick())
+
+    @property
+    def idle(self) -> bool:
+        """Nobody is here and nothing is under way."""
+        return not (len(self.audience) or self._inbox or self._turns or next_deadline(self._room) is not None)
+
+    def rest(self) -> None:
+        """Leave a checkpoint behind and end; the next one who asks opens the room again from it."""
+        self._scribe.rest(self._room)
+        self.end(Ended("asleep"), Close.START_OVER)
+
+    def end(self, why: Exception, code: int) -> None:
+        """Answer everyone who waits, close every socket, and be no more."""
+        if self._ended is not None:
+            return
+        self._ended = why if code == Close.ROOM_DELETED else Ended(str(why))
+        if self._alarm is not None:
+            self._alarm.cancel()
+        replies = [reply for turn in self._turns for reply in turn.void(why, self._ended)]
+        waiting = [each.reply for each in self._inbox if isinstance(each.reply, asyncio.Future)]
+        self._turns.clear()
+        self._inbox.clear()
+        for reply in [*replies, *(Reply(future, None, self._ended) for future in waiting)]:
+            reply.give()
+        for task in self._catching_up:
+            task.cancel()
+        self.audience.disperse(code)
+        self.on_end(self)

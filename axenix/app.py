@@ -1,0 +1,77 @@
+"""Everything meets here, and only here: the store, the rooms, the handlers, and how they begin and end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from axenix.config import Config
+from axenix.errors import Close
+from axenix.room.state import Law
+from axenix.rooms import Rooms
+from axenix.store.catalogue import Catalogue
+from axenix.store.database import Database
+from axenix.store.journal import SqliteJournal
+from axenix.store.people import People
+from axenix.web import auth, chat, health, moderation, pages, participants, rooms, rtc, state, sync, users, ws
+from axenix.web.guard import errors_become_answers, preflight
+from axenix.web.house import HOUSE, House
+
+log = logging.getLogger(__name__)
+
+RESOURCES = (auth, users, rooms, participants, moderation, state, chat, sync, rtc, ws, health, pages)
+BODY = 256 * 1024
+"""Bytes of a JSON body."""
+CLOSING_SECONDS = 2.5
+"""How long sockets may take to go when the server ends; after two seconds each of them is cut off."""
+
+
+def make_app(config: Config, database: Database) -> web.Application:
+    """The application over an open database; whoever opened it closes it."""
+    app = web.Application(middlewares=[errors_become_answers], client_max_size=BODY)
+    for resource in RESOURCES:
+        app.add_routes(resource.routes)
+    app.router.add_route("OPTIONS", "/api/{path:.*}", preflight)
+    app[HOUSE] = furnish(config, database)
+    app.cleanup_ctx.append(watch)
+    app.on_shutdown.append(drain)
+    return app
+
+
+def furnish(config: Config, database: Database) -> House:
+    journal, catalogue = SqliteJournal(database), Catalogue(database)
+    law = Law(
+        chat_rate=config.chat_rate, banned_words=config.banned_words, grace=config.reconnect_grace,
+    )
+    return House(
+        config=config, secret=config.jwt_secret or database.secret, journal=journal, catalogue=catalogue,
+        people=People(database),
+        rooms=Rooms(journal, catalogue, law, max_behind=config.max_behind, retention=config.event_retention),
+    )
+
+
+async def watch(app: web.Application) -> AsyncIterator[None]:
+    """What goes on by itself while the server runs."""
+    open_rooms = app[HOUSE].rooms
+    tasks = [asyncio.create_task(open_rooms.sweep()), asyncio.create_task(open_rooms.wake_the_inhabited())]
+    yield
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def drain(app: web.Application) -> None:
+    """Nobody comes in any more; everyone inside is told to come back in a moment (1012); what is decided is kept."""
+    house = app[HOUSE]
+    house.rooms.drain()
+    for socket in list(house.sockets):
+        socket.close(Close.RESTART)
+    deadline = asyncio.get_running_loop().time() + CLOSING_SECONDS
+    while house.sockets and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(0.01)
+    for socket in list(house.sockets):
+        socket.end()
+    await house.journal.flushed()

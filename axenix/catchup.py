@@ -1,0 +1,74 @@
+"""How a peer that has missed something comes level with the room: pages of history, then live, without gap or repeat.
+
+The pages end exactly at what the audience has heard, and the step from the last page to live is one synchronous call
+between two turns. Knows the journal and the room's horizon; decides nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Sequence
+
+from axenix import wire
+from axenix.audience import Peer
+from axenix.errors import Close, Refused
+from axenix.lines import Journal, Line
+from axenix.room.resume import Horizon
+
+if TYPE_CHECKING:
+    from axenix.actor import RoomActor
+
+log = logging.getLogger(__name__)
+
+PAGE = 500
+"""Events a page when catching up."""
+PAGE_BYTES = 256 * 1024
+"""A page ends early beyond this size, so that a room of long messages does not fill the memory."""
+READ = 250
+"""Lines read from the journal at a time."""
+
+
+class Hole(Exception):
+    """History no longer has the next event: retention has overtaken a slow reader."""
+
+
+def page_of(bodies: Sequence[bytes], last: int, horizon: Horizon) -> bytes:
+    """The JSON of one page; `next_seq` is where the next page begins."""
+    return wire.page(bodies, last + 1, horizon.floor, horizon.epoch, last < horizon.head)
+
+
+async def read_page(journal: Journal, room: int, horizon: Horizon, after: int, limit: int) -> tuple[bytes, int]:
+    """One page of history from `after` + 1 on, and the last seq on it. Raises Hole."""
+    lines: list[Line] = []
+    size = 0
+    while len(lines) < limit and size < PAGE_BYTES:
+        start = lines[-1].seq if lines else after
+        more = await journal.after(room, start, limit=min(READ, limit - len(lines)), upto=horizon.head)
+        if not more:
+            break
+        lines += more
+        size += sum(len(line.body) for line in more)
+    if lines and lines[0].seq != after + 1:
+        raise Hole
+    last = lines[-1].seq if lines else after
+    return page_of([line.body for line in lines], last, horizon), last
+
+
+async def catch_up(actor: RoomActor, journal: Journal, peer: Peer, after: int) -> None:
+    """Send what the peer has missed, a page at a time and no faster than it reads, until it is live."""
+    first = True
+    try:
+        while not actor.go_live(peer, after, first):
+            if actor.audience.of(peer.user_id) is not peer:
+                return  # gone, or replaced
+            page, after = await read_page(journal, actor.number, actor.horizon(), after, PAGE)
+            peer.write(wire.typed("sync.batch", page))
+            first = False
+            await peer.drained()
+    except ConnectionError:
+        actor.audience.part(peer, Close.TOO_SLOW)
+    except Hole:
+        actor.audience.part(peer, Close.START_OVER)
+    except Refused as refused:
+        log.warning("a peer could not catch up: %s", refused.reason)
+        actor.audience.part(peer, Close.for_refusal(refused.reason))

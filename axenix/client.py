@@ -1,0 +1,319 @@
+"""A small client: what a script, a test or another program needs in order to take part in a meeting.
+
+    async with aiohttp.ClientSession() as session:
+        ann = await Api("http://127.0.0.1:8088", session).guest("Ann")
+        room = await ann.create_room(title="Tea")
+        async with await ann.join(room["slug"]) as meeting:
+            await meeting.chat("hello")
+            async for event in meeting:
+                print(event)
+
+Knows the contract, and nothing of the server's code. It holds no state of the room: it delivers what happened, each
+event once and in order, or says that it cannot (`Gap`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import partialmethod
+from typing import Any, NamedTuple
+
+import aiohttp
+import orjson
+
+Frame = dict[str, Any]
+
+
+@dataclass(eq=False)
+class Refused(Exception):
+    """The server said no. `reason` is one of the contract's codes; `detail` is for people."""
+
+    reason: str
+    detail: str
+    retry_after: float | None = None
+    close_code: int | None = None  # Set where it was joining that was refused.
+
+
+@dataclass(eq=False)
+class ApiError(Refused):
+    """The answer to a REST request was no."""
+
+    status: int = 0
+
+
+@dataclass(eq=False)
+class Closed(Exception):
+    """The socket ended before the answer came: what was asked may or may not have happened."""
+
+    code: int | None
+
+
+@dataclass(eq=False)
+class Gap(Exception):
+    """An event is missing, or came twice. `resume()` goes on from the last good one."""
+
+    expected: int
+    got: int
+
+
+class Api:
+    """The server's REST face, as seen by nobody in particular."""
+
+    token = ""
+
+    def __init__(self, base_url: str, session: aiohttp.ClientSession) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.session = session
+
+    async def call(self, method: str, path: str, body: object = None, **query: str | int) -> Frame:
+        """One request, with this person's token; a body of None sends none."""
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        url = self.base_url + path
+        async with self.session.request(method, url, params=query, json=body, headers=headers) as response:
+            return read_answer(response.status, await response.read())
+
+    async def get(self, path: str, **query: str | int) -> Frame:
+        return await self.call("GET", path, **query)
+
+    async def post(self, path: str, **fields: object) -> Frame:
+        return await self.call("POST", path, fields)
+
+    async def guest(self, nickname: str) -> Person:
+        """Somebody new."""
+        answer = await Api(self.base_url, self.session).post("/api/auth/guest", nickname=nickname)
+        return Person(self, answer["user_id"], answer["access_token"])
+
+
+def read_answer(status: int, content: bytes) -> Frame:
+    try:
+        answer: Frame = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        raise ApiError("not_json", content[:200].decode(errors="replace"), status=status) from None
+    if status >= 400:
+        raise ApiError(answer["reason"], answer["detail"], answer.get("retry_after"), status=status)
+    return answer
+
+
+class Person(Api):
+    """Somebody with a token, and what they may ask for. Everything else is `get`, `post` or `call` away."""
+
+    def __init__(self, api: Api, user_id: int, token: str) -> None:
+        super().__init__(api.base_url, api.session)
+        self.id = user_id
+        self.token = token
+
+    async def renew(self) -> None:
+        """A fresh token for the same person; due at half of the token's life."""
+        self.token = (await self.post("/api/auth/guest"))["access_token"]
+
+    async def create_room(self, **fields: object) -> Frame:
+        return await self.post("/api/rooms", **fields)
+
+    async def moderate(self, slug: str, action: str, user_id: int, **fields: object) -> Frame:
+        """`action` is "kick", "unban", "force_mute", "force_video", "speak", "promote_admin" or "demote_admin"."""
+        return await self.post(f"/api/moderation/{slug}/{action}", user_id=user_id, **fields)
+
+    async def join(self, slug: str, invite_key: str | None = None, after_seq: int | None = None,
+                   epoch: str | None = None) -> Connection:
+        """Opens the room's socket. Who knows the room up to `after_seq` already receives first what came since."""
+        return await Connection(self, slug, invite_key).open(after_seq, epoch)
+
+
+class End(NamedTuple):
+    """The last thing in the queue of a socket that has ended."""
+
+    socket: aiohttp.ClientWebSocketResponse
+    gap: Gap | None
+
+
+class Connection:
+    """A person's socket in a room. `async for event in connection` ends when the socket does.
+
+    `joined`, `snapshot` and `info` are what the server greeted with; `snapshot` is also replaced by a reset. `last_seq`
+    is the last event that has arrived, read or not yet. `close_code` is None while the socket is open.
+    """
+
+    def __init__(self, person: Person, slug: str, invite_key: str | None = None) -> None:
+        self.person = person
+        self.slug = slug
+        self._invite_key = invite_key
+        self._events: asyncio.Queue[Frame | End] = asyncio.Queue()
+        self._answers: dict[str, asyncio.Future[Frame | None]] = {}
+
+    async def open(self, after_seq: int | None = None, epoch: str | None = None) -> Connection:
+        query = {"invite_key": self._invite_key, "after_seq": after_seq, "epoch": epoch}
+        ws = await self.person.session.ws_connect(
+            f"{self.person.base_url}/ws/rooms/{self.slug}",
+            params={name: value for name, value in query.items() if value is not None},
+            protocols=("axenix.v1", f"bearer.{self.person.token}"), heartbeat=30, max_msg_size=0,
+        )
+        try:
+            self.joined = await expect(ws, "joined")
+            self.snapshot = await expect(ws, "state.snapshot")
+            self.info = await expect(ws, "sync.info")
+        except BaseException:
+            await ws.close(code=4000)
+            raise
+        if after_seq is None:
+            after_seq, epoch = self.info["next_seq"] - 1, None
+        self.last_seq: int = after_seq
+        self.epoch: str = epoch or self.info["epoch"]  # If history has another by now, a reset will follow and say so.
+        self.close_code: int | None = None
+        self._batches_asked_for = 0
+        self._goodbye = 4000
+        self._socket = ws
+        self._reader = asyncio.create_task(self._read())
+        return self
+
+    async def resume(self) -> None:
+        """Comes back after the socket has ended, or drops it first; what was missed arrives before anything new."""
+        await self.drop()
+        await self.open(self.last_seq, self.epoch)
+
+    async def send(self, type: str, **fields: object) -> None:
+        """Sends and forgets: a refusal arrives as an event of type "error"."""
+        self._batches_asked_for += type == "sync.sub"
+        await self.send_raw(orjson.dumps({"type": type, **fields}).decode())
+
+    async def send_raw(self, text: str) -> None:
+        try:
+            await self._socket.send_str(text)
+        except ConnectionError:
+            raise Closed(self.close_code) from None
+
+    async def command(self, type: str, **fields: object) -> Frame:
+        """Sends, and waits until it has happened: answers with the ack, or raises Refused or Closed."""
+        cid = str(fields.setdefault("cid", secrets.token_hex(8)))
+        if self._reader.done():
+            raise Closed(self.close_code)
+        answer = self._answers.setdefault(cid, asyncio.get_running_loop().create_future())
+        try:
+            await self.send(type, **fields)
+            async with asyncio.timeout(30):
+                frame = await answer
+        finally:
+            self._answers.pop(cid, None)
+        if frame is None:
+            raise Closed(self.close_code)
+        if frame["type"] == "error":
+            raise refusal(frame)
+        return frame
+
+    async def chat(self, text: str, cid: str | None = None) -> int:
+        """Answers with the message's seq. After Closed, the same `cid` asks again without saying it twice."""
+        seq: int = (await self.command("chat.message", text=text, cid=cid or secrets.token_hex(8)))["seq"]
+        return seq
+
+    offer = partialmethod(command, "offer")
+    answer = partialmethod(command, "answer")
+    ice = partialmethod(command, "ice")
+    media = partialmethod(command, "media.self")
+    raise_hand = partialmethod(command, "hand.raise")
+    lower_hand = partialmethod(command, "hand.lower")
+    typing = partialmethod(send, "chat.typing")
+
+    async def leave(self) -> None:
+        """Says goodbye, and waits until the server has closed."""
+        await self.send("leave")
+        await self._reader
+
+    async def close(self, code: int = 1000) -> None:
+        """1000 and 1001 end the stay; after any other code the room keeps the place for a while."""
+        self._goodbye = code  # the reader may be the one who sends it
+        await self._socket.close(code=code)
+        await self._reader
+
+    async def drop(self) -> None:
+        """Vanishes without a word, as a lost network would."""
+        plug = self._socket.get_extra_info("socket")
+        if plug is not None and not self._socket.closed:
+            with socket.fromfd(plug.fileno(), plug.family, plug.type) as same_plug:
+                same_plug.shutdown(socket.SHUT_RDWR)
+        await self._reader
+
+    async def next(self, type: str | None = None, timeout: float = 10, **fields: object) -> Frame:
+        """The next event, or the next one like this; what comes before it is thrown away."""
+        async with asyncio.timeout(timeout):
+            async for event in self:
+                if type in (None, event["type"]) and event.items() >= fields.items():
+                    return event
+        raise Closed(self.close_code)
+
+    def __aiter__(self) -> AsyncIterator[Frame]:
+        return self
+
+    async def __anext__(self) -> Frame:
+        event = await self._events.get()
+        while isinstance(event, End) and event.socket is not self._socket:  # There has been a resume since.
+            event = await self._events.get()
+        if isinstance(event, End):
+            self._events.put_nowait(event)  # It stays the end, however often one asks.
+            raise event.gap or StopAsyncIteration
+        return event
+
+    async def __aenter__(self) -> Connection:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+    async def _read(self) -> None:
+        """The one task that receives: events go into the queue, answers to those who wait for them."""
+        gap = None
+        try:
+            async for message in self._socket:
+                if message.type is aiohttp.WSMsgType.TEXT:
+                    self._take(orjson.loads(message.data))
+        except Gap as found:
+            gap = found
+        finally:
+            await self._socket.close(code=self._goodbye)
+            self.close_code = self._socket.close_code
+            for cid in list(self._answers):
+                self._settle(cid, None)
+            self._events.put_nowait(End(self._socket, gap))
+
+    def _take(self, frame: Frame) -> None:
+        kind = frame["type"]
+        if kind in ("ack", "error") and frame.get("cid") in self._answers:
+            self._settle(frame["cid"], frame)
+        elif kind == "sync.batch" and not self._batches_asked_for:  # A page of what a resume has missed.
+            for event in frame["items"]:
+                self._deliver(event)
+        else:
+            self._batches_asked_for -= kind == "sync.batch"
+            self._deliver(frame)
+
+    def _settle(self, cid: str, frame: Frame | None) -> None:
+        answer = self._answers.pop(cid)
+        if not answer.done():  # Nobody has given it up meanwhile.
+            answer.set_result(frame)
+
+    def _deliver(self, frame: Frame) -> None:
+        if frame["type"] == "sync.reset":
+            self.snapshot, self.epoch, self.last_seq = frame["snapshot"], frame["epoch"], frame["next_seq"] - 1
+        elif "seq" in frame and frame["type"] != "ack":
+            if frame["seq"] != self.last_seq + 1:
+                raise Gap(self.last_seq + 1, frame["seq"])
+            self.last_seq = frame["seq"]
+        self._events.put_nowait(frame)
+
+
+async def expect(ws: aiohttp.ClientWebSocketResponse, kind: str) -> Frame:
+    """The next of the frames that greet a newcomer; a refusal is followed by the socket's end."""
+    message = await ws.receive(timeout=30)
+    if message.type is not aiohttp.WSMsgType.TEXT:
+        raise Closed(ws.close_code)
+    frame: Frame = orjson.loads(message.data)
+    if frame["type"] == kind:
+        return frame
+    await ws.receive(timeout=30)
+    raise refusal(frame, ws.close_code)
+
+
+def refusal(frame: Frame, close_code: int | None = None) -> Refused:
+    return Refused(frame["reason"], frame["detail"], frame.get("retry_after"), close_code)

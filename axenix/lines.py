@@ -1,0 +1,120 @@
+"""What a room and its journal say to each other: the words that floors 3 and 4 share without importing one another.
+
+Knows the form of what is written down; who writes it, and when, is not its concern.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from enum import IntEnum
+from typing import NamedTuple, Protocol, Sequence
+
+from msgspec import UNSET, Struct, json
+
+from axenix.room.events import CHAT, MODERATION, AnyEvent, Aside, ChatDeleted, Entry, Event
+
+
+class Kind(IntEnum):
+    """What a line is kept for beyond sync."""
+
+    EVENT = 0
+    CHAT = 1
+    MODERATION = 2
+
+    @classmethod
+    def of(cls, event: Event) -> Kind:
+        return cls.CHAT if isinstance(event, CHAT) else cls.MODERATION if isinstance(event, MODERATION) else cls.EVENT
+
+
+class Line(NamedTuple):
+    """One event as it is kept: its bytes are those that were told, so history reads exactly as sent live."""
+
+    seq: int
+    kind: Kind
+    body: bytes
+    aside: bytes | None = None
+    redacts: int | None = None
+    """The seq of a chat message whose text must go with the same commit."""
+
+
+class Card(Struct, frozen=True):
+    """What the list of rooms shows of a room; written with the commit that changes it."""
+
+    title: str
+    topic: str
+    is_private: bool
+    is_locked: bool
+    recording_active: bool
+    cover_url: str | None
+    invite_key: str | None
+
+
+class Checkpoint(NamedTuple):
+    """A frozen room at `seq`, so that opening it reads no history before that; `floor` is where sync begins."""
+
+    seq: int
+    frozen: bytes
+    floor: int
+    resting: bool = False
+    """Nobody is inside and the actor goes to sleep: a start need not open this room."""
+
+
+class Writing(NamedTuple):
+    """All that one turn of a room wants written, in one commit or not at all. Lines are dense from lines[0].seq on."""
+
+    lines: Sequence[Line]
+    card: Card | None = None
+    checkpoint: Checkpoint | None = None
+
+
+class Claim(NamedTuple):
+    """A room taken over by a new actor: older claims of it are fenced from now on."""
+
+    term: int
+    seq: int
+    """Of the last line written."""
+    floor: int
+    frozen: bytes
+    frozen_seq: int
+
+
+class Journal(Protocol):
+    """The truth. A room is named by its number; seq is the room's own and never the store's counter."""
+
+    @property
+    def refusal(self) -> str | None:
+        """With which reason code writes are refused now (`storage_full`, `storage_unavailable`); None: all is well."""
+
+    async def claim(self, room: int) -> Claim:
+        """Refused("room_not_found") when it is gone."""
+
+    async def after(self, room: int, seq: int, *, limit: int, upto: int | None = None) -> list[Line]:
+        """The lines with seq < theirs <= upto, at most `limit`, in order."""
+
+    def append(self, room: int, term: int, writing: Writing) -> asyncio.Future[None]:
+        """Done when durable. Fails with Fenced, or Refused(storage_…) and nothing written. Commits in call order."""
+
+
+_encode = json.Encoder().encode
+_event = json.Decoder(AnyEvent)
+_aside = json.Decoder(Aside)
+
+
+def write_line(entry: Entry) -> Line:
+    event, aside = entry
+    redacts = event.id if isinstance(event, ChatDeleted) else None
+    return Line(event.seq, Kind.of(event), _encode(event), _encode(aside) if aside else None, redacts)
+
+
+def read_line(line: Line) -> Entry:
+    return Entry(_event.decode(line.body), _aside.decode(line.aside) if line.aside else None)
+
+
+def tombstone(body: bytes) -> bytes:
+    """What is left of a deleted message: its place, its author and its time."""
+    message = _event.decode(body)
+    for field in ("room_slug", "text", "algo", "ciphertext_b64", "key_epoch"):
+        if hasattr(message, field):
+            setattr(message, field, UNSET)
+    message.deleted = True
+    return _encode(message)

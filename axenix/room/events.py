@@ -1,0 +1,230 @@
+"""What happened in a room, one struct an event, as it stands on the wire and in the journal.
+
+An event has a `seq`, is told to everyone inside and is never changed; notices and signals are told and forgotten.
+Knows shapes only; what an event does to the room is in `fold.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from msgspec import UNSET, Struct, UnsetType
+
+Role = Literal["owner", "admin", "guest"]
+
+
+class Event(Struct, tag_field="type", kw_only=True):
+    seq: int = 0
+    """1, 2, 3, … without holes, a room."""
+    created_at: str = ""
+    """ISO 8601, UTC, milliseconds."""
+
+    def stamp(self, seq: int, created_at: str) -> None:
+        self.seq, self.created_at = seq, created_at
+
+
+class Participant(Struct, kw_only=True):
+    """A member as the snapshot shows it."""
+
+    user_id: int
+    nickname: str
+    avatar_url: str | None
+    role: Role
+    mic_muted: bool = True
+    cam_off: bool = True
+    admin_muted: bool = False
+    admin_video_off: bool = False
+    can_speak: bool = False
+
+
+class MemberJoined(Event, tag="member.joined"):
+    user_id: int
+    nickname: str
+    avatar_url: str | None
+    role: Role
+    status: str = "active"
+    is_online: bool = True
+    last_seen: str = ""
+    mic_muted: bool = True
+    cam_off: bool = True
+    hand_raised: bool = False
+    admin_muted: bool = False
+    admin_video_off: bool = False
+    can_speak: bool = False
+
+    def stamp(self, seq: int, created_at: str) -> None:
+        self.seq, self.created_at, self.last_seen = seq, created_at, created_at
+
+
+class MemberLeft(Event, tag="member.left"):
+    user_id: int
+
+
+class MemberKicked(Event, tag="member.kicked"):
+    user_id: int
+    by_user: int
+    reason: str | None
+
+
+class MemberUnbanned(Event, tag="member.unbanned"):
+    user_id: int
+    by_user: int
+
+
+class MemberUpdated(Event, tag="member.updated"):
+    user_id: int
+    nickname: str
+    avatar_url: str | None
+
+
+class RoleChanged(Event, tag="role.changed"):
+    user_id: int
+    role: Role
+    by_user: int
+
+
+class MediaUpdated(Event, tag="media.updated"):
+    user_id: int
+    mic_muted: bool
+    cam_off: bool
+
+
+class MediaForced(Event, tag="media.forced"):
+    user_id: int
+    admin_muted: bool
+    by_user: int
+    reason: str | None
+
+
+class VideoForced(Event, tag="media.video_forced"):
+    user_id: int
+    admin_video_off: bool
+    by_user: int
+    reason: str | None
+
+
+class SpeakChanged(Event, tag="speak.changed"):
+    user_id: int
+    can_speak: bool
+    by_user: int
+
+
+class HandRaised(Event, tag="hand.raised"):
+    user_id: int
+    hands_up: list[int]
+
+
+class HandLowered(Event, tag="hand.lowered"):
+    user_id: int
+    hands_up: list[int]
+    by_user: int
+
+
+class ChatPosted(Event, tag="chat.message", kw_only=True):
+    id: int = 0
+    """The same number as `seq`."""
+    user_id: int
+    room_slug: str | UnsetType = UNSET
+    text: str | UnsetType = UNSET
+    deleted: bool | UnsetType = UNSET
+    """True in history once the text is gone."""
+
+    def stamp(self, seq: int, created_at: str) -> None:
+        self.seq, self.id, self.created_at = seq, seq, created_at
+
+
+class SealedChatPosted(ChatPosted, tag="chat.message.enc", kw_only=True):
+    algo: str | UnsetType = UNSET
+    ciphertext_b64: str | UnsetType = UNSET
+    key_epoch: int | None | UnsetType = UNSET
+
+
+class ChatDeleted(Event, tag="chat.deleted"):
+    id: int
+    by_user: int
+
+
+class StateChanged(Event, tag="state.changed"):
+    topic: str
+    is_locked: bool
+    mute_all: bool
+    recording_active: bool
+    by_user: int
+
+
+class RoomUpdated(Event, tag="room.updated"):
+    title: str
+    is_private: bool
+    by_user: int
+
+
+class RecordingStarted(Event, tag="record.started"):
+    by_user: int
+    recording_active: bool = True
+
+
+class RecordingStopped(Event, tag="record.stopped"):
+    by_user: int
+    recording_active: bool = False
+
+
+AnyEvent = (
+    MemberJoined | MemberLeft | MemberKicked | MemberUnbanned | MemberUpdated | RoleChanged | MediaUpdated | MediaForced
+    | VideoForced | SpeakChanged | HandRaised | HandLowered | ChatPosted | SealedChatPosted | ChatDeleted | StateChanged
+    | RoomUpdated | RecordingStarted | RecordingStopped
+)
+
+CHAT = (ChatPosted, SealedChatPosted)
+MODERATION = (
+    MemberKicked, MemberUnbanned, RoleChanged, MediaForced, VideoForced, SpeakChanged, ChatDeleted, StateChanged,
+    RoomUpdated, RecordingStarted, RecordingStopped,
+)
+
+
+class Aside(Struct, omit_defaults=True):
+    """What the journal keeps beside an event and nobody is told."""
+
+    cid: str | None = None
+    until: str | None = None
+    """The end of a ban."""
+    invite_key: str | None = None
+
+
+class Entry(NamedTuple):
+    """An event with its aside: one line of the journal."""
+
+    event: Event
+    aside: Aside | None = None
+
+
+# ---- told and forgotten ---------------------------------------------------------------------------------------------
+
+
+class SocketOpened(Struct):
+    """A member is present by this connection; an older one of the same member is replaced."""
+
+    user_id: int
+    connection: int
+
+
+class BeatHeard(Struct):
+    user_id: int
+    at: float
+
+
+class ConnectionLost(Struct):
+    """The member stays for the grace; the room hears nothing."""
+
+    user_id: int
+    at: float
+
+
+class Passed(NamedTuple):
+    """A signal on its way: to one peer, or (to = None) to all others."""
+
+    to: int | None
+    message: Struct
+
+
+Notice = SocketOpened | BeatHeard | ConnectionLost
+Fact = Entry | SocketOpened | BeatHeard | ConnectionLost | Passed

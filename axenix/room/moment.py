@@ -1,0 +1,30 @@
+"""Time as an argument: the one instant at which a turn of the room takes place."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+
+def iso(ms: int) -> str:
+    """Milliseconds since 1970 as the wire writes them: `2026-11-22T16:30:00.123Z`. Such texts sort by time."""
+    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1000:03d}Z"
+
+
+def milliseconds(text: str) -> int:
+    """The way back from `iso`."""
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
+
+
+class Moment(NamedTuple):
+    ms: int
+    """The wall clock, for people and for what outlives the process: created_at, bans, chat rates."""
+    mono: float
+    """A clock that never jumps, in seconds, for what does not outlive it: grace and heartbeats."""
+    iso: str
+    """`ms` as text, made once a turn."""
+
+    @classmethod
+    def of(cls, wall: float, mono: float) -> Moment:
+        ms = int(wall * 1000)
+        return cls(ms, mono, iso(ms))

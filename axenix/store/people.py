@@ -1,0 +1,79 @@
+"""Who there is: nicknames, avatars and public keys, by number. Knows neither tokens nor rooms."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from typing import Any
+
+from msgspec import Struct
+
+from axenix.errors import Refused
+from axenix.store.database import Database
+
+KEPT = 10_000
+"""People in memory: every request asks for one."""
+CHANGEABLE = ("nickname", "avatar_url", "public_key_pem")
+COLUMNS = "id, nickname, avatar_url, public_key_pem"
+
+
+class Person(Struct, frozen=True):
+    id: int
+    nickname: str
+    avatar_url: str | None = None
+    public_key_pem: str | None = None
+
+
+class People:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[int, Person] = {}
+        """The latest asked for at the end."""
+        self._changes = 0
+
+    async def create(self, nickname: str, public_key_pem: str | None = None) -> Person:
+        def work(db: sqlite3.Connection) -> Person:
+            return one(db, f"INSERT INTO people (nickname, public_key_pem) VALUES (?, ?) RETURNING {COLUMNS}",
+                       (nickname, public_key_pem))
+        return self._remember(await self._database.write(work))
+
+    async def find(self, number: int) -> Person | None:
+        person = self._known.get(number)
+        if person is not None:
+            return self._remember(person)
+        changes = self._changes
+        row = await self._database.read(
+            lambda db: db.execute(f"SELECT {COLUMNS} FROM people WHERE id = ?", (number,)).fetchone())
+        if row is None:
+            return None
+        person = Person(*row)
+        return self._remember(person) if changes == self._changes else person  # which may be out of date by now
+
+    async def update(self, number: int, **changes: str | None) -> Person:
+        """Change what is named: nickname, avatar_url, public_key_pem. Raises Refused("user_not_found")."""
+        what = ", ".join(f"{name} = :{name}" for name in CHANGEABLE if name in changes) or "id = id"
+
+        def work(db: sqlite3.Connection) -> Person:
+            return one(db, f"UPDATE people SET {what} WHERE id = :id RETURNING {COLUMNS}", changes | {"id": number})
+        done = self._database.write(work)
+        done.add_done_callback(self._replace)
+        return await asyncio.shield(done)  # if the asker goes away, memory must still hear of it
+
+    def _replace(self, done: asyncio.Future[Person]) -> None:
+        self._changes += 1
+        if done.exception() is None:
+            self._remember(done.result())
+
+    def _remember(self, person: Person) -> Person:
+        self._known.pop(person.id, None)
+        self._known[person.id] = person
+        if len(self._known) > KEPT:
+            del self._known[next(iter(self._known))]
+        return person
+
+
+def one(db: sqlite3.Connection, statement: str, values: Any) -> Person:
+    rows = db.execute(statement, values).fetchall()
+    if not rows:
+        raise Refused("user_not_found")
+    return Person(*rows[0])

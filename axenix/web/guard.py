@@ -1,0 +1,228 @@
+"""The door of every request: who is asking, what the body holds, and the one place where errors become answers."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable
+from functools import cache
+from typing import Any, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from axenix import tokens
+from axenix.errors import Refused
+from axenix.room.commands import MAX_ID
+from axenix.room.text import SLUG
+from axenix.store.people import Person
+from axenix.web.addresses import client_address, throttle_key
+from axenix.web.house import house_of
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+T = TypeVar("T", bound=msgspec.Struct)
+
+SAFE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+# ---- answers --------------------------------------------------------------------------------------------------------
+
+
+def answer(body: Any, status: int = 200) -> web.Response:
+    """JSON from a struct, a dict, or bytes that are JSON already."""
+    data = body if isinstance(body, bytes) else msgspec.json.encode(body)
+    return web.Response(body=data, status=status, content_type="application/json")
+
+
+def refusal(refused: Refused) -> web.Response:
+    response = answer(refused.body(), refused.status)
+    if refused.retry_after is not None:
+        response.headers["Retry-After"] = str(max(1, round(refused.retry_after)))
+    if refused.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+@web.middleware
+async def errors_become_answers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        response = await handler(request)
+    except Refused as refused:
+        response = refusal(refused)
+    except web.HTTPRequestEntityTooLarge:
+        response = refusal(Refused("too_large"))
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        response = answer({"detail": error.reason, "reason": error.reason.lower().replace(" ", "_")}, error.status)
+        if "Allow" in error.headers:
+            response.headers["Allow"] = error.headers["Allow"]
+    except Exception:
+        log.exception("%s %s failed", request.method, request.path)
+        response = answer({"detail": "A fault of the server; it has been logged.", "reason": "internal"}, 500)
+    if not response.prepared:
+        for name, value in SAFE_HEADERS.items():
+            response.headers.setdefault(name, value)
+        _allow_origin(request, response)
+    return response
+
+
+# ---- origins --------------------------------------------------------------------------------------------------------
+
+
+def origin_allowed(request: web.Request) -> bool:
+    """Browsers say where a page is from; programs say nothing, and show a token anyway."""
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return True
+    config = house_of(request).config
+    own = {request.host.lower(), (config.public_url or "").partition("://")[2].partition("/")[0].lower()} - {""}
+    allowed = config.allowed_origins
+    return "*" in allowed or origin.lower() in allowed or origin.lower().partition("://")[2] in own
+
+
+def _allow_origin(request: web.Request, response: web.StreamResponse) -> None:
+    origin = request.headers.get("Origin")
+    if origin is not None and origin_allowed(request):
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Expose-Headers"] = "Retry-After"
+        response.headers.add("Vary", "Origin")
+
+
+async def preflight(request: web.Request) -> web.Response:
+    """CORS: may a page of this origin send such a request?"""
+    if not origin_allowed(request):
+        raise Refused("forbidden", "Pages of this origin may not use this server (AXENIX_ALLOWED_ORIGINS).")
+    return web.Response(status=204, headers={
+        "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, HEAD",
+        "Access-Control-Allow-Headers": "Authorization, Content-Type",
+        "Access-Control-Max-Age": "600",
+    })
+
+
+# ---- who ------------------------------------------------------------------------------------------------------------
+
+
+def address(request: web.Request) -> str:
+    """What counts as one sender when attempts are counted."""
+    proxies = house_of(request).config.trusted_proxies
+    forwarded = ", ".join(request.headers.getall("X-Forwarded-For", []))
+    return throttle_key(client_address(request.remote, forwarded, proxies))
+
+
+def bearer(request: web.Request) -> str | None:
+    scheme, _, raw = request.headers.get("Authorization", "").partition(" ")
+    return raw.strip() if scheme.lower() == "bearer" else None
+
+
+async def whoever(request: web.Request) -> Person | None:
+    """The user that the token names, or None where there is no token. Raises Refused("invalid_token")."""
+    if "Authorization" not in request.headers:
+        return None
+    person, _ = await known(request, bearer(request) or "")
+    for name in ("actor_user_id", "uploader_user_id"):
+        if name in request.query:
+            must_be(person, request.query[name])
+    return person
+
+
+async def known(request: web.Request, raw: str) -> tuple[Person, tokens.Token]:
+    house = house_of(request)
+    token = tokens.verify(house.secret, raw, time.time())
+    person = await house.people.find(token.user_id)
+    if person is None:
+        raise Refused("invalid_token", "The token's user is not known here; ask for a new one.")
+    return person, token
+
+
+async def user(request: web.Request) -> Person:
+    person = await whoever(request)
+    if person is None:
+        raise Refused("invalid_token")
+    return person
+
+
+def must_be(person: Person | None, claimed: object) -> None:
+    """Ids of the asker in a request are accepted for compatibility, and must be the token's own."""
+    if person is None or isinstance(claimed, bool) or str(claimed) != str(person.id):
+        raise Refused("actor_mismatch")
+
+
+# ---- what -----------------------------------------------------------------------------------------------------------
+
+
+class Claims(msgspec.Struct):
+    """Where older clients say who they are."""
+
+    actor_user_id: Any = None
+    uploader_user_id: Any = None
+    user_id: Any = None
+
+
+@cache
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)
+
+
+async def body(request: web.Request, kind: type[T], person: Person | None, *, own_user_id: bool = False) -> T:
+    """The JSON body as this struct; an empty one is {}. Raises Refused."""
+    raw = await _raw(request)
+    try:
+        claims = _decoder(Claims).decode(raw)
+        found: T = _decoder(kind).decode(raw)
+    except msgspec.ValidationError as error:
+        raise Refused("bad_payload", str(error).replace("$.", "")) from None
+    except (msgspec.DecodeError, RecursionError):
+        raise Refused("bad_json") from None
+    claimed = [claims.actor_user_id, claims.uploader_user_id, claims.user_id if own_user_id else None]
+    for claim in claimed:
+        if claim is not None:
+            must_be(person, claim)
+    return found
+
+
+async def _raw(request: web.Request) -> bytes:
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Refused("unsupported_media_type", "Send the body without Content-Encoding.")
+    try:
+        charset = (request.charset or "utf-8").lower().replace("_", "-")
+        if charset not in ("utf-8", "utf8", "us-ascii", "ascii"):
+            raise Refused("unsupported_media_type", "JSON is UTF-8.")
+        return (await request.read()).strip() or b"{}"
+    except (web.RequestPayloadError, ValueError) as error:
+        log.debug("%s: a body that cannot be read: %r", request.path, error)
+        raise Refused("bad_json") from None
+
+
+def number(request: web.Request, name: str, default: int | None, least: int, most: int) -> int:
+    """A query parameter, clamped. Raises Refused("bad_payload") for what is no number."""
+    raw = request.query.get(name)
+    if raw is None:
+        if default is None:
+            raise Refused("bad_payload", f"`{name}` is needed.")
+        return default
+    if not re.fullmatch("[0-9]{1,30}", raw, re.ASCII):
+        raise Refused("bad_payload", f"`{name}` must be a whole number.")
+    return min(most, max(least, int(raw)))
+
+
+def path_id(request: web.Request, name: str, missing: str) -> int:
+    """An id in the path; what cannot be one is not found."""
+    raw = request.match_info[name]
+    if not re.fullmatch("[1-9][0-9]{0,15}", raw, re.ASCII) or int(raw) > MAX_ID:
+        raise Refused(missing)
+    return int(raw)
+
+
+def slug_of(request: web.Request) -> str:
+    slug = request.match_info["slug"]
+    if not SLUG.match(slug):
+        raise Refused("room_not_found")
+    return slug

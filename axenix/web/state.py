@@ -1,0 +1,63 @@
+"""The room's state: the snapshot, and the three things that moderators set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+from msgspec import Struct
+
+from axenix.room import permits as p
+from axenix.room.commands import SetState
+from axenix.room.state import Room, Snapshot, snapshot
+from axenix.rooms import clock
+from axenix.web.guard import answer, body, slug_of, user
+from axenix.web.house import house_of
+
+routes = web.RouteTableDef()
+
+
+class Topic(Struct):
+    topic: str
+
+
+class Value(Struct):
+    value: bool
+
+
+@routes.get("/api/state/{slug}")
+async def read(request: web.Request) -> web.Response:
+    person = await user(request)
+
+    def view(room: Room) -> Snapshot:
+        p.standing(room, person.id, clock())
+        return snapshot(room)
+
+    return answer(await house_of(request).rooms.read(slug_of(request), view))
+
+
+@routes.post("/api/state/{slug}/set_topic")
+async def set_topic(request: web.Request) -> web.Response:
+    wanted = await body(request, Topic, await user(request))
+    return await change(request, SetState(topic=wanted.topic))
+
+
+@routes.post("/api/state/{slug}/set_lock")
+async def set_lock(request: web.Request) -> web.Response:
+    wanted = await body(request, Value, await user(request))
+    return await change(request, SetState(is_locked=wanted.value))
+
+
+@routes.post("/api/state/{slug}/set_mute_all")
+async def set_mute_all(request: web.Request) -> web.Response:
+    wanted = await body(request, Value, await user(request))
+    return await change(request, SetState(mute_all=wanted.value))
+
+
+async def change(request: web.Request, command: SetState) -> web.Response:
+    person = await user(request)
+
+    def view(room: Room) -> dict[str, Any]:
+        return {name: getattr(room, name) for name in ("topic", "is_locked", "mute_all", "recording_active")}
+
+    return answer(await house_of(request).rooms.ask(slug_of(request), p.Who(person.id), command, view))

@@ -1,0 +1,81 @@
+"""People: a nickname and a public key."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+from msgspec import UNSET, Struct, UnsetType
+
+from axenix.errors import Refused
+from axenix.room.commands import ShowProfile
+from axenix.room.permits import Who
+from axenix.room.text import clean_name
+from axenix.room_keys import check_public_key
+from axenix.store.people import Person
+from axenix.web.auth import pass_for, welcome
+from axenix.web.guard import answer, body, path_id, user
+from axenix.web.house import House, house_of
+
+routes = web.RouteTableDef()
+
+
+class NewUser(Struct):
+    nickname: str
+    public_key_pem: str | None = None
+
+
+class Profile(Struct):
+    nickname: str | None = None
+    public_key_pem: str | None | UnsetType = UNSET
+    """null takes the key away."""
+
+
+@routes.post("/api/users")
+async def create(request: web.Request) -> web.Response:
+    wanted = await body(request, NewUser, None)
+    key = await checked(wanted.public_key_pem)
+    person = await welcome(request, wanted.nickname, key)
+    shown = {name: getattr(person, name) for name in person.__struct_fields__}
+    return answer({**shown, **pass_for(house_of(request), person)}, 201)
+
+
+@routes.get("/api/users/{id}")
+async def read(request: web.Request) -> web.Response:
+    await user(request)
+    person = await house_of(request).people.find(path_id(request, "id", "user_not_found"))
+    if person is None:
+        raise Refused("user_not_found")
+    return answer(person)
+
+
+@routes.patch("/api/users/{id}")
+async def update(request: web.Request) -> web.Response:
+    person = await user(request)
+    oneself(request, person)
+    wanted = await body(request, Profile, person)
+    changes: dict[str, str | None] = {}
+    if wanted.nickname is not None:
+        changes["nickname"] = clean_name(wanted.nickname, 80, "nickname")
+    if wanted.public_key_pem is not UNSET:
+        changes["public_key_pem"] = await checked(wanted.public_key_pem)
+    house = house_of(request)
+    changed = await house.people.update(person.id, **changes)
+    show(house, changed)
+    return answer(changed)
+
+
+def oneself(request: web.Request, person: Person) -> None:
+    if path_id(request, "id", "user_not_found") != person.id:
+        raise Refused("forbidden", "Only the user may change this profile.")
+
+
+async def checked(pem: str | None) -> str | None:
+    """Parsing a key takes its time, and not the event loop's."""
+    return None if pem is None else await asyncio.to_thread(check_public_key, pem)
+
+
+def show(house: House, person: Person) -> None:
+    """Tell the rooms this user is in."""
+    for actor in house.rooms.awake():
+        actor.tell(Who(person.id), ShowProfile(person.nickname, person.avatar_url))

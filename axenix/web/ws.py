@@ -1,0 +1,235 @@
+"""One socket: let in or turned away, then commands in order until it ends.
+
+Reads frames, counts what is too much, and hands commands to the room; what the room says goes out through the audience.
+Awaits nothing of the room while reading, so a waiting commit never holds up the signals behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from aiohttp import web
+from msgspec import ValidationError, convert
+
+from axenix import wire
+from axenix.actor import Ended, RoomActor
+from axenix.config import Bucket
+from axenix.errors import Close, Refused
+from axenix.room import commands as c
+from axenix.room.permits import Who
+from axenix.room.text import SLUG
+from axenix.store.people import Person
+from axenix.tokens import Token
+from axenix.turn import Resume
+from axenix.web.guard import address, bearer, known, origin_allowed
+from axenix.web.house import House, house_of
+from axenix.web.limits import SlidingCount, TokenBucket
+from axenix.web.rooms import guessed_wrong, no_more_guesses
+from axenix.web.socket import Socket
+from axenix.web.sync import PAGE, page_or_reset
+
+log = logging.getLogger(__name__)
+logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)  # it would log offered subprotocols, tokens and all
+
+routes = web.RouteTableDef()
+
+PROTOCOL = "axenix.v1"
+FRAME = 64 * 1024
+HEARTBEAT = 20.0
+"""Seconds between pings; aiohttp gives up on a pong after half as much again."""
+BAD_FRAMES = 20, 60.0
+REFUSALS = 200, 10.0
+SIGNALS = (c.Offer, c.Answer, c.Ice, c.Type)
+
+
+class Invalid(Exception):
+    """The text is not UTF-8 (RFC 6455 section 8.1)."""
+
+
+@routes.get("/ws/rooms/{slug}")
+async def connect(request: web.Request) -> web.StreamResponse:
+    if not origin_allowed(request):
+        raise Refused("forbidden", "Pages of this origin may not use this server (AXENIX_ALLOWED_ORIGINS).")
+    ws = web.WebSocketResponse(
+        heartbeat=HEARTBEAT, max_msg_size=FRAME + 1, compress=False, timeout=2, autoclose=False, decode_text=False,
+        protocols=(PROTOCOL,),
+    )
+    try:
+        await ws.prepare(request)
+    except ConnectionError:
+        return web.Response()  # the client has gone already, and nobody hears this
+    transport = request.transport
+    if transport is None:
+        return ws
+    house, socket, sender = house_of(request), Socket(ws, transport), address(request)
+    house.sockets.add(socket)
+    house.sockets_by_address[sender] = house.sockets_by_address.get(sender, 0) + 1
+    try:
+        await attend(request, socket, house.sockets_by_address[sender])
+    finally:
+        socket.end()
+        house.sockets.discard(socket)
+        house.sockets_by_address[sender] -= 1
+        if not house.sockets_by_address[sender]:
+            del house.sockets_by_address[sender]
+    return ws
+
+
+async def attend(request: web.Request, socket: Socket, from_here: int) -> None:
+    """The whole stay of one socket."""
+    house, actor = house_of(request), None
+    try:
+        try:
+            person, token = await admit(request, house, from_here)
+            socket.user_id = person.id
+            actor = await enter(request, house, socket, person)
+        except Refused as refused:
+            socket.write(wire.error(refused, None))
+            socket.close(Close.for_refusal(refused.reason))
+            while await socket.receive() is not None:
+                pass  # until it has answered our close, or is cut off
+            return
+        expiry = asyncio.get_running_loop().call_later(
+            min(max(0.0, token.expires_at - time.time()), 10**6), socket.close, Close.TOKEN_EXPIRED)
+        try:
+            await Listener(house, actor, socket).listen()
+        finally:
+            expiry.cancel()
+    finally:
+        code = socket.end()
+        actor = actor or house.rooms.awake_one(request.match_info["slug"])  # it may have been cut off while joining
+        if actor is not None and socket.user_id:
+            actor.tell(Who(socket.user_id, socket.number), c.Disconnect(code))
+
+
+async def admit(request: web.Request, house: House, from_here: int) -> tuple[Person, Token]:
+    if house.rooms.draining:
+        raise Refused("draining")
+    most = house.config.connections_per_address
+    if most and from_here > most:
+        raise Refused("rate_limited", f"At most {most} connections from one address.")
+    raw = bearer(request) or offered(request) or request.query.get("token")
+    return await known(request, raw or "")
+
+
+def offered(request: web.Request) -> str | None:
+    """The token as a subprotocol, which browsers can send and logs do not keep."""
+    for protocol in request.headers.get("Sec-WebSocket-Protocol", "").split(","):
+        if protocol.strip().startswith("bearer."):
+            return protocol.strip().removeprefix("bearer.")
+    return None
+
+
+async def enter(request: web.Request, house: House, socket: Socket, person: Person) -> RoomActor:
+    slug, invite_key = request.match_info["slug"], request.query.get("invite_key")
+    if not SLUG.match(slug):
+        raise Refused("room_not_found")
+    if invite_key is not None:
+        no_more_guesses(request)
+    try:
+        return await house.rooms.join(
+            slug, socket, c.Join(person.nickname, person.avatar_url, invite_key), resume_of(request))
+    except Refused as refused:
+        if refused.reason == "invite_required_or_invalid" and invite_key is not None:
+            guessed_wrong(request)
+        raise
+
+
+def resume_of(request: web.Request) -> Resume | None:
+    raw = request.query.get("after_seq")
+    if raw is None:
+        return None
+    try:
+        after = convert(raw, c.Seq, strict=False) if raw.isascii() and raw.isdigit() else None
+    except ValidationError:
+        after = None
+    if after is None:
+        raise Refused("bad_payload", "`after_seq` must be a whole number.")
+    return Resume(after, request.query.get("epoch") or None)
+
+
+class Gate:
+    """How much one connection may say: what is beyond is refused, and a flood ends it."""
+
+    def __init__(self, messages: Bucket | None, signals: Bucket | None) -> None:
+        self._messages = TokenBucket(*messages) if messages else None
+        self._signals = TokenBucket(*signals) if signals else None
+        self._refused = SlidingCount(*REFUSALS)
+        self._malformed = SlidingCount(*BAD_FRAMES)
+
+    def wait(self, command: c.Command, now: float) -> float:
+        """0.0: let it pass; else the seconds until the next would pass."""
+        bucket = self._signals if isinstance(command, SIGNALS) else self._messages
+        return bucket.take(now) if bucket else 0.0
+
+    def flooding(self, now: float) -> bool:
+        """One more was refused."""
+        return self._refused.add(now)
+
+    def talking_nonsense(self, now: float) -> bool:
+        """One more could not be understood."""
+        return self._malformed.add(now)
+
+
+class Listener:
+    def __init__(self, house: House, actor: RoomActor, socket: Socket) -> None:
+        self._house = house
+        self._actor = actor
+        self._socket = socket
+        self._gate = Gate(house.config.message_rate, house.config.signal_rate)
+
+    async def listen(self) -> None:
+        while (frame := await self._socket.receive()) is not None:
+            if self._socket.code is not None:
+                continue  # we have said goodbye; only the answer to it counts
+            try:
+                await self._hear(wire.parse(utf8(frame)))
+            except wire.Malformed as malformed:
+                self._refuse(malformed, malformed.cid)
+                if self._gate.talking_nonsense(time.monotonic()):
+                    self._socket.close(Close.FLOODING)
+            except Invalid:
+                self._socket.close(1007)
+            except Ended:
+                self._socket.close(Close.START_OVER)
+
+    async def _hear(self, command: c.Command) -> None:
+        now = time.monotonic()
+        if wait := self._gate.wait(command, now):
+            self._refuse(Refused("rate_limited", retry_after=round(wait, 3)), command.cid)
+            if self._gate.flooding(now):
+                self._socket.close(Close.FLOODING)
+            return
+        try:
+            if isinstance(command, c.Subscribe):
+                await self._page(command)
+            elif isinstance(command, c.Ping):
+                self._say(wire.message("pong"), command.cid)
+            else:
+                self._actor.hear(self._socket, command)
+        except Refused as refused:
+            self._refuse(refused, command.cid)
+
+    async def _page(self, wanted: c.Subscribe) -> None:
+        limit = min(max(1, PAGE if wanted.limit is None else wanted.limit), 1000)
+        kind, fields = await page_or_reset(
+            self._house.journal, self._actor, wanted.after_seq, limit, wanted.epoch)
+        self._say(wire.typed(kind, fields), wanted.cid)
+        await self._socket.drained()
+
+    def _say(self, frame: bytes, cid: str | None) -> None:
+        self._actor.audience.whisper(self._socket, frame + (wire.ack(cid, None) if cid is not None else b""))
+
+    def _refuse(self, refused: Refused, cid: str | None) -> None:
+        self._actor.audience.whisper(self._socket, wire.error(refused, cid))
+
+
+def utf8(frame: bytes) -> bytes:
+    if not frame.isascii():
+        try:
+            frame.decode()
+        except UnicodeDecodeError:
+            raise Invalid from None
+    return frame

@@ -1,0 +1,55 @@
+"""Fixtures that tests of every floor may ask for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import _tools
+import aiohttp
+import pytest
+from harness import RATES_OFF, ServerProcess
+from hypothesis import settings
+from playbook import Play, begun
+
+from axenix.client import Api
+
+# A shared machine may stall for seconds, which says nothing about the code; in CI the same walks every time.
+settings.register_profile("axenix", deadline=None, derandomize="CI" in os.environ, print_blob=True)
+settings.load_profile("axenix")
+
+
+@pytest.fixture
+def play() -> Play:
+    """A room on stage: the owner (1), Ada (2, an admin) and Bob (3) are inside."""
+    return begun()
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[ServerProcess]:
+    """A fresh server in a process of its own, with every rate limit off. It must not have logged a traceback."""
+    async with ServerProcess(tmp_path / "data", **RATES_OFF) as process:
+        yield process
+    assert not [line for line in process.stderr if line.startswith("Traceback")], "\n".join(process.stderr)
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+def api(server: ServerProcess, session: aiohttp.ClientSession) -> Api:
+    """The client's way into `server`: `ann = await api.guest("Ann")`."""
+    return Api(server.url, session)
+
+
+@pytest.fixture(scope="session")
+def browser_path() -> str:
+    """A browser of the Chromium family, for Playwright's `launch(executable_path=...)`."""
+    path = _tools.find_browser()
+    if path is None:
+        pytest.fail(_tools.NO_BROWSER)
+    return path

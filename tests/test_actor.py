@@ -1,0 +1,368 @@
+"""The actor over a journal that stalls and fails, and an audience that does not read."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from axenix import audience as audience_module
+from axenix.actor import INBOX, RoomActor
+from axenix.audience import Audience
+from axenix.errors import Close, Refused
+from axenix.room import commands as c
+from axenix.room import events as e
+from axenix.room import fold
+from axenix.room.permits import Who
+from axenix.room.state import snapshot
+from memory import Ear, House, settle
+
+
+async def test_a_newcomer_hears_the_preamble_and_then_its_own_joining_as_the_next_seq() -> None:
+    ear = await House().enter(1)
+    kinds = [(message["type"], message.get("seq")) for message in ear.take()]
+    assert kinds == [("joined", None), ("state.snapshot", 0), ("sync.info", None), ("member.joined", 1)]
+
+
+async def test_nobody_sees_an_event_or_an_ack_before_it_is_durable() -> None:
+    house = House()
+    one, two = await house.enter(1), await house.enter(2)
+    one.take(), two.take()
+    house.journal.stalled = True
+    await house.say(one, c.PostChat(text="hi", cid="a"))
+    await settle()
+    assert one.take() == two.take() == []
+    house.journal.commit()
+    await settle()
+    assert [message["type"] for message in one.take()] == ["chat.message", "ack"]
+    assert [message["type"] for message in two.take()] == ["chat.message"]
+
+
+async def test_a_refusal_that_rests_on_what_is_not_durable_waits_for_it() -> None:
+    house = House()
+    await house.enter(1)
+    two = await house.enter(2)
+    two.take()
+    house.journal.stalled = True
+    mute = asyncio.ensure_future(house.ask(1, c.ForceMute(2)))
+    await settle()
+    await house.say(two, c.PostChat(text="hi", cid="a"))
+    await settle()
+    assert two.take() == []
+    house.journal.commit()
+    await mute
+    assert [message["type"] for message in two.take()] == ["media.forced", "error"]
+
+
+async def test_signals_pass_while_the_journal_stalls_but_not_to_those_whose_joining_is_untold() -> None:
+    house = House()
+    one, two = await house.enter(1), await house.enter(2)
+    one.take(), two.take()
+    house.journal.stalled = True
+    three = asyncio.ensure_future(house.enter(3))
+    await house.say(one, c.PostChat(text="hi"))
+    await settle()
+    await house.say(one, c.Ice(to=2, candidate="x"))
+    await house.say(one, c.Ice(to=3, candidate="x", cid="c"))
+    await settle()
+    assert [message["type"] for message in two.take()] == ["ice"]
+    assert [(message["reason"], message["cid"]) for message in one.take()] == [("peer_not_found", "c")]
+    house.journal.commit()
+    await three
+
+
+async def test_turns_do_not_wait_for_the_commit_before_and_are_told_in_order() -> None:
+    house = House()
+    one = await house.enter(1)
+    one.take()
+    house.journal.stalled = True
+    for n in range(5):
+        await house.say(one, c.PostChat(text=str(n)))
+        await settle()
+    assert len(house.journal.waiting) == 5
+    house.journal.commit()
+    await settle()
+    assert one.seqs() == [2, 3, 4, 5, 6]
+
+
+async def test_a_failed_append_voids_everything_decided_after_it_and_closes_with_4010() -> None:
+    house = House()
+    one = await house.enter(1)
+    house.journal.stalled = True
+    first = asyncio.ensure_future(house.ask(1, c.SetState(topic="first")))
+    await settle()
+    second = asyncio.ensure_future(house.ask(1, c.SetState(topic="second")))
+    await settle()
+    house.journal.fail("storage_full")
+    await settle()
+    for asked in (first, second):
+        with pytest.raises(Refused, match="storage_full"):
+            await asked
+    assert one.code == Close.START_OVER
+    house.journal.stalled = False
+    assert await house.rooms.read("stage", lambda room: (room.seq, room.topic)) == (1, "")
+
+
+async def test_whoever_was_closed_with_4010_resumes_without_a_word_to_the_room() -> None:
+    house = House()
+    one, two = await house.enter(1), await house.enter(2)
+    house.journal.stalled = True
+    await house.say(one, c.PostChat(text="lost"))
+    await settle()
+    house.journal.fail("storage_unavailable")
+    house.journal.stalled = False
+    again = await house.enter(2, after_seq=2, epoch="e" * 32)
+    joined, *_, page = again.take()
+    assert joined["resumed"] and page["items"] == [] and two.code == Close.START_OVER
+    assert len(house.journal.lines) == 2
+
+
+async def test_a_reader_whose_room_fails_reads_from_its_successor() -> None:
+    house = House()
+    await house.enter(1)
+    house.journal.stalled = True
+    write = asyncio.ensure_future(house.ask(1, c.SetState(topic="lost")))
+    await settle()
+    look = asyncio.ensure_future(house.rooms.read("stage", lambda room: room.topic))
+    await settle()
+    house.journal.fail("storage_full")
+    with pytest.raises(Refused):
+        await write
+    assert await look == ""
+
+
+async def test_while_the_storage_refuses_events_are_refused_and_reads_and_signals_pass() -> None:
+    house = House()
+    one, two = await house.enter(1), await house.enter(2)
+    one.take(), two.take()
+    house.journal.refusal = "storage_full"
+    await house.say(one, c.PostChat(text="hi", cid="a"))
+    await house.say(one, c.Ice(to=2, candidate="x"))
+    await settle()
+    assert [message["reason"] for message in one.take()] == ["storage_full"]
+    assert [message["type"] for message in two.take()] == ["ice"]
+    assert await house.rooms.read("stage", lambda room: room.seq) == 2
+    house.journal.refusal = None
+    assert await house.ask(1, c.SetState(topic="again")) == 3
+
+
+async def test_a_read_sees_only_what_is_durable() -> None:
+    house = House()
+    await house.enter(1)
+    house.journal.stalled = True
+    asked = asyncio.ensure_future(house.ask(1, c.SetState(topic="new")))
+    await settle()
+    look = asyncio.ensure_future(house.rooms.read("stage", lambda room: room.topic))
+    await settle()
+    assert not look.done()
+    house.journal.commit()
+    assert await look == "new" and await asked == 2
+
+
+async def test_many_who_join_at_once_share_one_snapshot_and_see_each_other_join() -> None:
+    house = House()
+    await house.enter(1)
+    ears = await asyncio.gather(*(house.enter(n) for n in range(2, 50)))
+    for ear in ears:
+        joined, seen, info, *live = ear.take()
+        assert joined["type"] == "joined" and not joined["resumed"]
+        assert seen["seq"] == info["next_seq"] - 1 == 1
+        assert [event["seq"] for event in live] == list(range(2, 50))
+
+
+async def test_a_second_socket_of_the_same_user_replaces_the_first_in_silence() -> None:
+    house = House()
+    one, first = await house.enter(1), await house.enter(2)
+    one.take()
+    second = await house.enter(2)
+    assert first.code == Close.REPLACED
+    assert second.take()[0]["resumed"] is True
+    (await house.actor()).tell(Who(2, first.number), c.Disconnect(1000))
+    await settle()
+    assert one.take() == [] and second.code is None
+
+
+async def test_the_kicked_hears_of_it_and_nothing_after() -> None:
+    house = House()
+    one, two = await house.enter(1), await house.enter(2)
+    two.take()
+    kick = asyncio.ensure_future(house.ask(1, c.Kick(2)))
+    topic = asyncio.ensure_future(house.ask(1, c.SetState(topic="gone")))
+    await asyncio.gather(kick, topic)
+    assert [message["type"] for message in two.take()] == ["member.kicked"]
+    assert two.code == Close.KICKED and one.code is None
+
+
+async def test_leaving_is_acked_and_closes_with_1000() -> None:
+    house = House()
+    await house.enter(1)
+    two = await house.enter(2)
+    two.take()
+    await house.say(two, c.Leave(cid="bye"))
+    await settle()
+    assert [message["type"] for message in two.take()] == ["member.left", "ack"]
+    assert two.code == Close.NORMAL
+
+
+async def test_a_rejoin_in_the_turn_of_the_kick_survives_it() -> None:
+    house = House()
+    await house.enter(1)
+    two = await house.enter(2)
+    kick = asyncio.ensure_future(house.ask(1, c.Kick(2, ban_sec=0)))
+    await asyncio.sleep(0)
+    again = await house.enter(2)
+    await kick
+    assert (two.code, again.code) == (Close.KICKED, None)
+    assert [message["type"] for message in again.take()] == ["joined", "state.snapshot", "sync.info", "member.joined"]
+
+
+async def test_the_inbox_is_bounded_and_says_so() -> None:
+    house = House()
+    one = await house.enter(1)
+    actor = await house.actor()
+    with pytest.raises(Refused, match="overloaded"):
+        for _ in range(INBOX + 1):
+            actor.hear(one, c.RaiseHand())
+    await settle()
+    await asyncio.sleep(0.05)
+    assert one.seqs()[-1] == 2
+
+
+async def test_a_bug_in_a_turn_ends_the_room_and_not_the_server(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = House()
+    one = await house.enter(1)
+
+    def broken(*args: object) -> None:
+        raise KeyError("a bug")
+
+    with monkeypatch.context() as patch:
+        patch.setitem(fold.FOLD, e.StateChanged, broken)
+        with pytest.raises(KeyError, match="a bug"):
+            await house.ask(1, c.SetState(topic="x"))
+    assert one.code == Close.START_OVER and "a bug" in caplog.text
+    assert await house.ask(1, c.SetState(topic="y")) == 2
+
+
+async def test_a_view_that_fails_hurts_its_asker_alone() -> None:
+    house = House()
+    one = await house.enter(1)
+    with pytest.raises(ZeroDivisionError):
+        await house.rooms.read("stage", lambda room: room.seq // 0)
+    assert one.code is None
+
+
+# ---- resuming -------------------------------------------------------------------------------------------------------
+
+
+async def chatter(house: House, ear: Ear, times: int) -> None:
+    for n in range(times):
+        (await house.actor()).hear(ear, c.PostChat(text=str(n)))
+        if n % 100 == 0:
+            await settle()
+    await settle()
+
+
+@pytest.mark.parametrize("missed", [1, 100, 3000])
+async def test_a_resume_gets_what_it_missed_exactly_once_and_then_live(missed: int) -> None:
+    house = House()
+    one = await house.enter(1)
+    await chatter(house, one, missed)
+    two = await house.enter(2, after_seq=1, epoch="e" * 32)
+    for _ in range(20):
+        await chatter(house, one, 10)
+    await asyncio.sleep(0.05)
+    seen: list[int] = []
+    for message in two.take():
+        if message["type"] == "sync.batch":
+            seen += [event["seq"] for event in message["items"]]
+        elif "created_at" in message:
+            seen.append(message["seq"])
+    assert seen == list(range(2, missed + 1 + 1 + 200 + 1))
+
+
+async def test_an_ack_waits_until_its_sender_has_caught_up() -> None:
+    house = House()
+    one = await house.enter(1)
+    await chatter(house, one, 2000)
+    two = Ear(2)
+    from axenix.turn import Resume
+    actor = await house.actor()
+    await actor.join(two, c.Join("user 2", None), Resume(0, None))
+    actor.hear(two, c.PostChat(text="mine", cid="a"))
+    await asyncio.sleep(0.05)
+    order = []
+    for message in two.take():
+        order += [event.get("text") for event in message.get("items", [])]
+        order.append(message.get("text", message["type"]))
+    assert order.index("mine") < order.index("ack")
+
+
+@pytest.mark.parametrize("resume, reason", [
+    ({"after_seq": 1, "epoch": "f" * 32}, "epoch"), ({"after_seq": 999}, "ahead"), ({"after_seq": 2}, "truncated"),
+])
+async def test_what_cannot_be_continued_is_reset_with_a_snapshot(resume: dict[str, object], reason: str) -> None:
+    house = House(retention=5)
+    one = await house.enter(1)
+    await chatter(house, one, 20)
+    two = await house.enter(2, **resume)
+    *_, info, reset, joined = two.take()
+    assert (reset["type"], reset["reason"]) == ("sync.reset", reason)
+    assert reset["next_seq"] == info["next_seq"] == 22 == joined["seq"]
+    assert reset["floor_seq"] == info["floor_seq"] == 17 and reset["snapshot"]["seq"] == 21
+
+
+async def test_a_room_goes_to_rest_and_opens_again_as_it_was() -> None:
+    house = House()
+    one = await house.enter(1)
+    await chatter(house, one, 10)
+    await house.ask(1, c.Leave())
+    actor = await house.actor()
+    before = await house.rooms.read("stage", snapshot)
+    assert actor.idle
+    actor.rest()
+    await settle()
+    assert house.journal.frozen_seq == 12
+    assert await house.rooms.read("stage", snapshot) == before and await house.actor() is not actor
+
+
+async def test_after_a_restart_those_inside_have_the_grace_and_then_have_left() -> None:
+    house = House()
+    await house.enter(1)
+    await house.enter(2)
+    (await house.actor()).end(RuntimeError("the process died"), Close.START_OVER)
+    await house.enter(1)
+    actor: RoomActor = await house.actor()
+    assert actor.online_count == 1
+    house.clock.offset = 11
+    actor.tell(Who(0), c.Tick())
+    await settle()
+    left = json.loads(house.journal.lines[-1].body)
+    assert (left["type"], left["user_id"], left["seq"]) == ("member.left", 2, 3)
+
+
+# ---- the slow -------------------------------------------------------------------------------------------------------
+
+
+async def test_whoever_falls_too_far_behind_is_closed_with_4008_and_the_others_hear_on() -> None:
+    house = House(max_behind=2000)
+    one, two = await house.enter(1), await house.enter(2)
+    one.stuck = True
+    await chatter(house, two, 50)
+    assert one.code == Close.TOO_SLOW and two.code is None
+    assert two.seqs()[-1] == 52
+
+
+def test_the_oldest_unsent_byte_may_be_five_seconds_old() -> None:
+    audience, slow, busy = Audience(1 << 20), Ear(1), Ear(2)
+    for ear in (slow, busy):
+        audience.admit(ear, live=True)
+    slow.stuck = True
+    for second in range(6):
+        audience.tell([b"x" * 100])
+        busy.unsent = 100  # always something unsent, never for long
+        audience.sweep(float(second))
+        assert slow.code == (Close.TOO_SLOW if second >= audience_module.STUCK_SECONDS else None)
+    assert busy.code is None

@@ -1,0 +1,437 @@
+"""The page in real Chromium windows, with a fake camera and microphone, against a real server that gets killed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+from harness import ServerProcess
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, async_playwright
+
+pytestmark = pytest.mark.timeout(180)
+
+ARGUMENTS = [
+    "--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
+    "--allow-loopback-in-peer-connection", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-gpu",
+]
+DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+SEEN_BY_TESTS = (Path(__file__).parent / "js" / "watch_peers.js").read_text()
+UNREACHABLE = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_INTERNET_DISCONNECTED", "WebSocket connection to")
+
+
+class Window:
+    """One window with the page in it: what a person does and sees, and what the browser measures."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+        self.complaints: list[str] = []
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def forgive_the_network(self) -> None:
+        """The server was away: the browser says so, and nothing can keep it from saying so."""
+        self.complaints = [text for text in self.complaints if not any(part in text for part in UNREACHABLE)]
+
+    def part(self, name: str) -> Locator:
+        return self.page.get_by_test_id(name)
+
+    async def make_room(self, title: str, *, private: bool = False) -> str:
+        """From the start page; answers with the room's path."""
+        await self.page.goto(self.url)
+        await self.part("room-title").fill(title)
+        await self.part("room-private").set_checked(private)
+        await self.part("create-room").get_by_role("button").click()
+        await self.part("lobby").wait_for()
+        return urlsplit(self.page.url).path
+
+    async def enter(self, path: str, nickname: str, *, mic: bool = True, cam: bool = True) -> None:
+        if urlsplit(self.page.url).path != path:
+            await self.page.goto(self.url + path)
+        await self.part("nickname").fill(nickname)
+        await self.part("with-mic").set_checked(mic)
+        await self.part("with-cam").set_checked(cam)
+        await self.part("join").click()
+        await self.page.locator('[data-status="live"]').wait_for()
+
+    async def say(self, text: str) -> None:
+        if not await self.part("chat-field").is_visible():
+            await self.part("chat").click()
+        await self.part("chat-field").fill(text)
+        await self.part("chat-field").press("Enter")
+
+    async def lines(self) -> list[str]:
+        """The chat as it stands, lines on their way included."""
+        return await self.part("chat-text").all_text_contents()
+
+    async def tiles(self) -> list[str]:
+        """Who is there, and with which marks, as a screen reader says it."""
+        return await self.part("tile").evaluate_all("(tiles) => tiles.map((tile) => tile.getAttribute('aria-label'))")
+
+    async def calls(self) -> list[dict[str, Any]]:
+        """What getStats says of each RTCPeerConnection that is open, with a number that tells them apart."""
+        return await self.page.evaluate("peersSeen()")
+
+    async def id_and_token(self) -> tuple[int, str]:
+        kept = await self.page.evaluate("JSON.parse(localStorage.getItem('axenix.identity.0'))")
+        return kept["userId"], kept["token"]
+
+
+async def eventually(what: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
+    """Until it is so; otherwise the test fails where it waited."""
+    deadline = time.monotonic() + seconds
+    while not await what():
+        assert time.monotonic() < deadline, "it did not become so in time"
+        await asyncio.sleep(0.1)
+
+
+async def connected(*windows: Window, each: int = 1, picture: bool = True) -> None:
+    """All of them decode pictures and receive sound from `each` others."""
+    async def all_flow() -> bool:
+        calls = [await window.calls() for window in windows]
+        fewest = 5 if picture else 0
+        flowing = [[c["frames"] >= fewest and c["packets"] > 10 for c in some] for some in calls]
+        return all(some == [True] * each for some in flowing)
+    await eventually(all_flow)
+
+
+async def lines_are(window: Window, expected: list[str], seconds: float = 15) -> None:
+    async def same() -> bool:
+        return await window.lines() == expected
+    try:
+        await eventually(same, seconds)
+    except AssertionError:
+        assert await window.lines() == expected
+
+
+@pytest.fixture
+async def chromium(browser_path: str) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=browser_path, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+class Windows:
+    """Opens windows; afterwards none of them may have had anything to complain of."""
+
+    def __init__(self, browser: Browser, url: str) -> None:
+        self.browser = browser
+        self.url = url
+        self.opened: list[Window] = []
+
+    async def person(self, *, language: str = "en-US", size: dict[str, int] = DESKTOP, **more: Any) -> Window:
+        """A window of a browser of its own."""
+        context = await self.browser.new_context(viewport=size, locale=language, **more)  # type: ignore[arg-type]
+        return await self.another(context)
+
+    async def another(self, context: BrowserContext) -> Window:
+        page = await context.new_page()
+        await page.add_init_script(SEEN_BY_TESTS)
+        self.opened.append(Window(page, self.url))
+        return self.opened[-1]
+
+    def complaints(self) -> list[str]:
+        return [complaint for window in self.opened for complaint in window.complaints]
+
+
+@pytest.fixture
+async def windows(server: ServerProcess, chromium: Browser) -> AsyncIterator[Windows]:
+    opened = Windows(chromium, server.url)
+    yield opened
+    assert not opened.complaints()
+
+
+async def test_two_windows_see_hear_and_write_to_each_other_and_survive_a_killed_server(
+    server: ServerProcess, windows: Windows,
+) -> None:
+    ann, bob = await windows.person(), await windows.person(language="ru-RU")
+    path = await ann.make_room("Weekly meeting")
+    await ann.enter(path, "Ann")
+    await bob.enter(path, "Боб")
+    await connected(ann, bob)
+    await ann.say("one")
+    await lines_are(bob, ["one"])
+    await bob.say("two")
+    await lines_are(ann, ["one", "two"])
+    before = [(await window.calls())[0] for window in (ann, bob)]
+
+    await server.kill()
+    for window in (ann, bob):
+        await window.page.locator('[data-status="lost"]').wait_for()
+        assert await window.part("banner").inner_text()
+    await ann.say("three, while the server was down")
+    await bob.say("four")
+    await lines_are(ann, ["one", "two", "three, while the server was down"])
+    await server.start()
+    for window in (ann, bob):
+        await window.page.locator('[data-status="live"]').wait_for()
+        assert not await window.part("banner").inner_text()
+
+    async def all_said() -> bool:
+        return len(await ann.lines()) == len(await bob.lines()) == 4 and await ann.page.locator(".sending").count() == 0
+    await eventually(all_said)
+    await ann.say("five")
+    said = await bob_and_ann_agree(ann, bob, 5)
+    assert said[:2] == ["one", "two"] and said[4] == "five"
+    assert sorted(said[2:4]) == ["four", "three, while the server was down"]
+
+    after = [(await window.calls()) for window in (ann, bob)]
+    assert [[call["number"] for call in some] for some in after] == [[call["number"]] for call in before]
+    for (call,), earlier in zip(after, before):
+        assert call["state"] == "connected"
+        assert call["frames"] > earlier["frames"] and call["packets"] > earlier["packets"]
+    assert [sorted(await window.tiles()) for window in (ann, bob)] == [["Ann", "Боб"]] * 2
+
+    await bob.page.reload()
+    await bob.enter(path, "Боб")
+    await connected(ann, bob)
+    await bob.part("chat").click()
+    await lines_are(bob, said)
+    for window in (ann, bob):
+        window.forgive_the_network()
+
+
+async def bob_and_ann_agree(ann: Window, bob: Window, count: int) -> list[str]:
+    async def agreed() -> bool:
+        lines = await ann.lines()
+        return len(lines) == count and lines == await bob.lines()
+    await eventually(agreed)
+    return await ann.lines()
+
+
+async def test_who_comes_back_after_the_grace_is_let_in_and_called_again(tmp_path: Path, chromium: Browser) -> None:
+    async with ServerProcess(tmp_path / "data", AXENIX_RECONNECT_GRACE="1") as server:
+        windows = Windows(chromium, server.url)
+        ann, bob = await windows.person(), await windows.person()
+        path = await ann.make_room("Late")
+        await ann.enter(path, "Ann")
+        await bob.enter(path, "Bob", cam=False)
+        await connected(ann, bob, picture=False)
+        first = (await ann.calls())[0]["number"]
+
+        await server.kill()
+        await bob.page.context.set_offline(True)
+        await server.start()
+        await ann.page.locator('[data-status="live"]').wait_for()
+        await tiles_are(ann, {"Ann"})
+        await bob.page.context.set_offline(False)
+        await bob.page.locator('[data-status="live"]').wait_for()
+        await tiles_are(ann, {"Ann", "Bob, camera off"})
+        await tiles_are(bob, {"Ann", "Bob, camera off"})
+        await connected(bob)
+        assert (await ann.calls())[0]["number"] > first
+        for window in (ann, bob):
+            window.forgive_the_network()
+        assert not windows.complaints()
+
+
+async def test_microphone_camera_and_hand_are_seen_by_the_others(windows: Windows) -> None:
+    ann, bob = await windows.person(), await windows.person()
+    path = await ann.make_room("Marks")
+    await ann.enter(path, "Ann")
+    await bob.enter(path, "Bob", mic=False, cam=False)
+    await tiles_are(ann, {"Ann", "Bob, microphone off, camera off"})
+
+    await bob.part("mic").click()
+    await bob.part("cam").click()
+    await tiles_are(ann, {"Ann", "Bob"})
+    await connected(ann, bob)
+    await ann.part("mic").click()
+    await ann.part("cam").click()
+    await ann.part("hand").click()
+    await tiles_are(bob, {"Ann, microphone off, camera off, hand raised", "Bob"})
+    await bob.part("people").click()
+    assert await bob.part("people-list").get_by_test_id("person").first.get_by_label("hand raised").is_visible()
+    await ann.part("hand").click()
+    await tiles_are(bob, {"Ann, microphone off, camera off", "Bob"})
+
+    await bob.part("leave").click()
+    await tiles_are(ann, {"Ann, microphone off, camera off"})
+    assert await ann.calls() == []
+    await bob.part("again").click()
+    await bob.enter(path, "Bob")
+    await tiles_are(ann, {"Ann, microphone off, camera off", "Bob"})
+
+
+async def tiles_are(window: Window, expected: set[str]) -> None:
+    async def same() -> bool:
+        return set(await window.tiles()) == expected
+    try:
+        await eventually(same, 15)
+    except AssertionError:
+        assert set(await window.tiles()) == expected
+
+
+async def test_who_is_silenced_stops_sending_and_goes_on_hearing(
+    windows: Windows, session: aiohttp.ClientSession,
+) -> None:
+    ann, bob = await windows.person(), await windows.person()
+    path = await ann.make_room("Order")
+    await ann.enter(path, "Ann")
+    await bob.enter(path, "Bob")
+    await connected(ann, bob)
+    (_, owner), (bob_id, _) = await ann.id_and_token(), await bob.id_and_token()
+
+    async def moderate(action: str, **body: object) -> None:
+        address = f"{windows.url}/api/moderation/{path.removeprefix('/r/')}/{action}"
+        answer = await session.post(address, json=body, headers={"Authorization": f"Bearer {owner}"})
+        assert answer.status == 200, await answer.text()
+
+    async def sends(kinds: list[str]) -> None:
+        async def so() -> bool:
+            return (await bob.calls())[0]["sends"] == kinds
+        await eventually(so)
+
+    await moderate("force_mute", user_id=bob_id, reason="noise")
+    await sends(["video"])
+    assert "noise" in await bob.part("toasts").inner_text()
+    assert await bob.part("mic").is_disabled()
+    await tiles_are(ann, {"Ann", "Bob, microphone off"})
+    await moderate("force_video", user_id=bob_id)
+    await sends([])
+    heard = (await bob.calls())[0]
+    await ann.page.wait_for_timeout(1000)
+    assert (await bob.calls())[0]["packets"] > heard["packets"]
+    assert (await bob.calls())[0]["frames"] > heard["frames"]
+
+    await moderate("force_mute", user_id=bob_id, muted=False)
+    await moderate("force_video", user_id=bob_id, video_off=False)
+    await sends(["audio", "video"])
+    await tiles_are(ann, {"Ann", "Bob, microphone off, camera off"})  # nobody is turned on by others
+    await bob.part("mic").click()
+    await tiles_are(ann, {"Ann", "Bob, camera off"})
+
+    await moderate("kick", user_id=bob_id, reason="enough")
+    await bob.part("message").wait_for()
+    assert "removed" in await bob.part("message").inner_text()
+    await tiles_are(ann, {"Ann"})
+    assert await ann.calls() == await bob.calls() == []
+
+
+async def test_three_people_are_all_connected_to_each_other(windows: Windows) -> None:
+    people = [await windows.person() for _ in range(3)]
+    path = await people[0].make_room("Three")
+    await people[0].enter(path, "Ann")
+    await asyncio.gather(people[1].enter(path, "Bob"), people[2].enter(path, "Cy"))
+    await connected(*people, each=2)
+
+
+async def test_two_windows_of_one_browser_are_two_people(windows: Windows) -> None:
+    first = await windows.person()
+    second = await windows.another(first.page.context)
+    path = await first.make_room("One browser")
+    await first.enter(path, "Ann")
+    await second.enter(path, "Bob")
+    await connected(first, second)
+    await second.page.reload()
+    assert await second.part("nickname").input_value() == "Bob"
+
+
+async def test_an_invitation_opens_a_private_room_and_leaves_no_trace_in_the_address(windows: Windows) -> None:
+    ann = await windows.person(permissions=["clipboard-read", "clipboard-write", "camera", "microphone"])
+    path = await ann.make_room("Secret plans", private=True)
+    await ann.enter(path, "Ann")
+    link = ""
+
+    async def copied() -> bool:
+        nonlocal link
+        await ann.part("copy-link").click()
+        link = await ann.page.evaluate("navigator.clipboard.readText()")
+        return "#invite=" in link
+    await eventually(copied)
+
+    uninvited = await windows.person()
+    await uninvited.page.goto(ann.url + path)
+    assert "Secret" not in await uninvited.part("lobby").inner_text()
+    await uninvited.part("nickname").fill("Eve")
+    await uninvited.part("join").click()
+    await uninvited.part("message").wait_for()
+    assert "invitation" in await uninvited.part("message").inner_text()
+
+    bob = await windows.person()
+    await bob.page.goto(link)
+    await bob.part("lobby").wait_for()
+    assert bob.page.url == ann.url + path
+    await bob.page.reload()
+    await bob.enter(path, "Bob")
+    assert await bob.part("title").inner_text() == "Secret plans"
+    await connected(ann, bob)
+
+
+async def test_a_link_is_opened_from_the_start_page_and_what_is_no_link_is_refused(windows: Windows) -> None:
+    ann = await windows.person()
+    path = await ann.make_room("By link")
+    for link in (ann.url + path, path.removeprefix("/r/")):
+        await ann.page.goto(ann.url)
+        await ann.part("room-link").fill(link)
+        await ann.part("open-room").get_by_role("button").click()
+        await ann.part("lobby").wait_for()
+        assert urlsplit(ann.page.url).path == path
+    await ann.page.goto(ann.url)
+    for wrong in ("https://example.org" + path, "javascript:alert(1)", "Not A Slug!", ann.url + "/r/../x"):
+        await ann.part("room-link").fill(wrong)
+        await ann.part("open-room").get_by_role("button").click()
+        assert await ann.part("room-link").evaluate("(field) => field.validationMessage") != ""
+        assert urlsplit(ann.page.url).path == "/"
+
+
+async def test_names_and_lines_are_text_and_never_markup(windows: Windows) -> None:
+    ann = await windows.person()
+    markup = "<img src=x onerror=alert(1)><b>bold</b>"
+    await ann.enter(await ann.make_room(markup), markup)
+    await ann.say(markup)
+    await lines_are(ann, [markup])
+    assert await ann.part("title").inner_text() == markup
+    assert await ann.page.locator("main img, .side img, .chat b:has(b)").count() == 0
+
+
+@pytest.mark.parametrize("language, title", [("en-US", "Chat"), ("ru-RU", "Чат")])
+async def test_on_a_phone_everything_is_within_reach(windows: Windows, language: str, title: str) -> None:
+    ann = await windows.person(language=language, size=PHONE, color_scheme="dark", has_touch=True, is_mobile=True)
+    path = await ann.make_room("A rather long title for such a narrow window, longer than it can show")
+    await fits(ann.page)
+    await ann.enter(path, "Ann")
+    await ann.part("tile").locator("video").wait_for()
+    await fits(ann.page)
+    await ann.part("chat").tap()
+    assert await ann.page.get_by_role("heading", name=title).is_visible()
+    line = "A line that is long enough to be broken into several on a window of this width, surely."
+    await ann.say(line)
+    for name in ("mic", "cam", "hand", "people", "chat", "leave", "chat-field", "copy-link", "language"):
+        box = await ann.part(name).bounding_box()
+        assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"]
+        assert box["y"] >= 0 and box["y"] + box["height"] <= PHONE["height"]
+        assert min(box["width"], box["height"]) >= 36, name
+    await fits(ann.page)
+    await ann.part("language").tap()
+    assert await ann.page.get_by_role("heading", name=title).count() == 0
+    await lines_are(ann, [line])
+
+
+async def fits(page: Page) -> None:
+    assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+async def test_calls_repair_themselves_when_signals_are_lost_refused_or_crossing(
+    server: ServerProcess, windows: Windows,
+) -> None:
+    """calls.js alone: two of them in one page, joined by a wire that the test bends."""
+    window = await windows.person()
+    await window.page.goto(server.url)
+    outcome = await window.page.evaluate((Path(__file__).parent / "js" / "bent_wire.js").read_text())
+    assert outcome == {
+        "both call at once": "connected", "the offer is lost": "connected", "the answer is lost": "connected",
+        "one side begins anew": "connected", "sending sound is refused": "connected, sending video",
+    }
