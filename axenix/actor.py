@@ -263,13 +263,15 @@ class RoomActor:
     def _set_alarm(self, now: Moment) -> None:
         """Wake up when somebody's grace or heartbeat runs out."""
         deadline = next_deadline(self._room)
-        if deadline is None or self._alarm_at == deadline > now.mono:
-            return
-        if self._alarm is not None:
-            self._alarm.cancel()
-        wait = deadline - now.mono if deadline > now.mono else OVERDUE
-        self._alarm_at = deadline
-        self._alarm = asyncio.get_running_loop().call_later(wait, self.tell, SERVER, c.Tick())
+        if deadline is not None and not self._alarm_at == deadline > now.mono:
+            if self._alarm is not None:
+                self._alarm.cancel()
+            wait = deadline - now.mono if deadline > now.mono else OVERDUE
+            self._alarm, self._alarm_at = asyncio.get_running_loop().call_later(wait, self._ring), deadline
+
+    def _ring(self) -> None:
+        self._alarm_at = None  # a timer may be early; then it has to be set again for the same deadline
+        self.tell(SERVER, c.Tick())
 
     @property
     def idle(self) -> bool:

@@ -15,7 +15,7 @@ from axenix.room import commands as c
 from axenix.room import events as e
 from axenix.room import fold
 from axenix.room.permits import Who
-from axenix.room.state import snapshot
+from axenix.room.state import Law, snapshot
 from memory import Ear, House, settle
 
 
@@ -341,6 +341,17 @@ async def test_after_a_restart_those_inside_have_the_grace_and_then_have_left() 
     await settle()
     left = json.loads(house.journal.lines[-1].body)
     assert (left["type"], left["user_id"], left["seq"]) == ("member.left", 2, 3)
+
+
+async def test_an_alarm_that_rings_early_is_set_again() -> None:
+    house = House(Law(grace=0.05))
+    await house.enter(1)
+    two = await house.enter(2)
+    (await house.actor()).tell(Who(2, two.number), c.Disconnect(1006))
+    await settle()
+    house.clock.offset = -0.03  # the clock that decides is behind the timer's
+    await asyncio.sleep(0.2)
+    assert json.loads(house.journal.lines[-1].body)["type"] == "member.left"
 
 
 # ---- the slow -------------------------------------------------------------------------------------------------------

@@ -130,7 +130,8 @@ async def test_the_card_goes_with_the_lines_that_change_it(tmp_path: Path) -> No
         room, claim = await store.claimed()
         await store.journal.append(room, claim.term, some(1, 1)._replace(card=card))
         listed = await store.catalogue.find("room")
-        assert listed is not None and all(getattr(listed, name) == getattr(card, name) for name in Card.__struct_fields__)
+        assert listed is not None
+        assert all(getattr(listed, name) == getattr(card, name) for name in Card.__struct_fields__)
         by_invite = await store.catalogue.by_invite("a-key-of-at-least-16")
         assert by_invite == listed
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from store_kit import full, opened, stalled
@@ -79,15 +82,25 @@ async def test_a_change_is_seen_though_whoever_asked_for_it_has_gone(tmp_path: P
         assert found is not None and found.nickname == "Anna"
 
 
-async def test_what_was_read_before_a_change_is_not_remembered_after_it(tmp_path: Path) -> None:
+async def test_what_was_read_before_a_change_is_not_remembered_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with opened(tmp_path) as store:
         await store.people.create("Ann")
-        people = People(store.database)  # which remembers nobody yet
+        people, read, changed = People(store.database), store.database.read, asyncio.Event()
+
+        async def slowly(work: Callable[[sqlite3.Connection], Any]) -> Any:
+            found = await read(work)
+            await changed.wait()
+            return found
+
+        monkeypatch.setattr(store.database, "read", slowly)
         finding = asyncio.create_task(people.find(1))
-        await asyncio.sleep(0)
-        people._replace(store.database.write(lambda db: None))  # type: ignore[arg-type]
+        await asyncio.sleep(0.02)
+        await people.update(1, nickname="Anna")
+        changed.set()
         await finding
-        assert people._known == {}
+        assert await people.find(1) == Person(1, "Anna")
 
 
 async def test_a_refused_change_is_not_remembered(tmp_path: Path) -> None:

@@ -133,6 +133,17 @@ async def test_within_the_grace_one_keeps_role_flags_and_place_and_the_room_hear
     assert await party.all_heard(olga, gus) == [[], []]
 
 
+async def test_the_lost_leave_also_where_nothing_else_happens(tmp_path: Path) -> None:
+    async with party_at(tmp_path, AXENIX_RECONNECT_GRACE="0.4") as (_, party):
+        slugs = [(await party.olga.create_room())["slug"] for _ in range(20)]
+        watching = [await party.come(party.olga, slug) for slug in slugs]
+        for wire in [await party.come(party.gus, slug) for slug in slugs]:
+            await wire.vanish()
+        async with asyncio.timeout(5):
+            for wire in watching:
+                assert (await wire.until("member.left"))["user_id"] == party.gus.id
+
+
 async def test_when_the_grace_is_over_the_lost_have_left(tmp_path: Path) -> None:
     async with party_at(tmp_path, AXENIX_RECONNECT_GRACE="0.4") as (_, party):
         olga, gus = await party.come(party.olga), await party.come(party.gus)

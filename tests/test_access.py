@@ -1,0 +1,252 @@
+"""Who may do what: every endpoint, asked by nobody, a stranger, a former member, a kicked one, guest, admin and owner.
+
+One row an endpoint, with its column of the contract's table; the rest follows. A route without a row fails.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from living import Party, asked, elsewhere
+from living import anyone_fixture, shared_server_fixture  # noqa: F401
+
+from axenix.app import make_app
+from axenix.client import Api, Person
+from axenix.config import Config
+from axenix.store.database import Database
+
+ASKERS = ("nobody", "stranger", "former", "kicked", "guest", "admin", "owner")
+Verdict = tuple[int, str] | int
+
+
+class Row(NamedTuple):
+    method: str
+    path: str
+    who: str
+    status: int = 200
+    body: Callable[[World], Any] = lambda world: {}
+
+
+class World(Party):
+    """A room with one of each, and somebody upon whom they act."""
+
+    async def furnish(self, private: bool) -> World:
+        await self.begin(is_private=private, create_invite=True)
+        former, kicked, stranger = await self.newcomer("Fay"), await self.newcomer("Kit"), await self.api.guest("Sam")
+        self.askers: dict[str, Api] = {
+            "nobody": self.api, "stranger": stranger, "former": former, "kicked": kicked, "guest": self.gus,
+            "admin": self.ada, "owner": self.olga}
+        await former.post(f"/api/participants/{self.slug}/leave")
+        await self.olga.moderate(self.slug, "kick", kicked.id)
+        await self.next_target()
+        return self
+
+    async def next_target(self) -> None:
+        """What one asker has done must not stand in the way of the next."""
+        self.target = await self.newcomer("Tim")
+        self.message = await self.target.post(f"/api/chat/{self.slug}", text="delete me")
+
+
+def target(world: World) -> Any:
+    return {"user_id": world.target.id}
+
+
+def fields(**constant: Any) -> Callable[[World], Any]:
+    return lambda world: constant
+
+
+def invitation(world: World) -> Any:
+    return {"invite_key": world.room["invite_key"]}
+
+
+MODERATION = "/api/moderation/{slug}/"
+TABLE = [
+    Row("POST", "/api/auth/guest", "any", 201),
+    Row("POST", "/api/users", "any", 201, fields(nickname="New")),
+    Row("GET", "/api/users/{id}", "user"),
+    Row("PATCH", "/api/users/{id}", "self", 200, fields(nickname="Other")),
+    Row("POST", "/api/rooms", "user", 201),
+    Row("GET", "/api/rooms", "any"),
+    Row("GET", "/api/rooms/{slug}", "any"),
+    Row("PATCH", "/api/rooms/{slug}", "owner", 200, fields(title="Other")),
+    Row("DELETE", "/api/rooms/{slug}", "owner"),
+    Row("GET", "/api/rooms/{slug}/exists", "any"),
+    Row("POST", "/api/rooms/join/by-invite", "user", 200, invitation),
+    Row("GET", "/api/participants/{slug}", "member"),
+    Row("POST", "/api/participants/{slug}/join", "whoever is let in"),
+    Row("POST", "/api/participants/{slug}/heartbeat", "inside"),
+    Row("POST", "/api/participants/{slug}/leave", "inside"),
+    Row("POST", MODERATION + "promote_admin", "owner", 200, target),
+    Row("POST", MODERATION + "demote_admin", "owner", 200, target),
+    Row("POST", MODERATION + "kick", "mod", 200, target),
+    Row("POST", MODERATION + "unban", "mod", 200, target),
+    Row("GET", MODERATION + "bans", "mod"),
+    Row("GET", MODERATION + "log", "mod"),
+    Row("POST", MODERATION + "force_mute", "mod", 200, target),
+    Row("POST", MODERATION + "force_video", "mod", 200, target),
+    Row("POST", MODERATION + "speak", "mod", 200, target),
+    Row("GET", "/api/state/{slug}", "member"),
+    Row("POST", "/api/state/{slug}/set_topic", "mod", 200, fields(topic="Tea")),
+    Row("POST", "/api/state/{slug}/set_lock", "mod", 200, fields(value=False)),
+    Row("POST", "/api/state/{slug}/set_mute_all", "mod", 200, fields(value=False)),
+    Row("GET", "/api/chat/{slug}", "member"),
+    Row("POST", "/api/chat/{slug}", "inside", 201, fields(text="hi")),
+    Row("DELETE", "/api/chat/{slug}/{message}", "author or mod"),
+    Row("GET", "/api/sync/{slug}", "member"),
+    Row("GET", "/api/rtc/config", "any"),
+    Row("GET", "/livez", "any"),
+    Row("GET", "/readyz", "any"),
+]
+NOT_REST = {"GET /ws/rooms/{slug}", "GET /", "GET /r/{slug}", "GET /static/{path}", "OPTIONS /api/{path}"}
+"""The socket, which is asked below; the page and its files, which are the same for everybody; CORS."""
+
+# ---- what the contract says ------------------------------------------------------------------------------------------
+
+
+def verdict(row: Row, asker: str, private: bool) -> Verdict:
+    """The status of success, or the status and reason of the refusal."""
+    if row.who == "any":
+        return row.status
+    if asker == "nobody":
+        return 401, "invalid_token"
+    if row.who == "user":
+        return row.status
+    if row.who == "self":
+        return 403, "forbidden"
+    if row.who == "whoever is let in":
+        return entrance(asker, private) or row.status
+    return closed_to(asker, private) or RANKS[row.who].get(asker, row.status)
+
+
+def closed_to(asker: str, private: bool) -> Verdict | None:
+    """The kicked and banned are strangers, and what is in a private room is hidden from those."""
+    if asker not in ("stranger", "kicked"):
+        return None
+    if private:
+        return 404, "room_not_found"
+    return 403, "banned" if asker == "kicked" else "not_a_member"
+
+
+def entrance(asker: str, private: bool) -> Verdict | None:
+    if asker == "kicked":
+        return 403, "banned"
+    return (403, "invite_required_or_invalid") if private and asker == "stranger" else None
+
+
+FORBIDDEN = 403, "forbidden"
+RANKS: dict[str, dict[str, Verdict]] = {
+    "member": {},
+    "inside": {"former": (403, "not_inside")},
+    "mod": {"former": FORBIDDEN, "guest": FORBIDDEN},
+    "author or mod": {"former": FORBIDDEN, "guest": FORBIDDEN},
+    "owner": {"former": FORBIDDEN, "guest": FORBIDDEN, "admin": FORBIDDEN},
+}
+
+# ---- asking ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def cleaning() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture(params=[False, True], ids=["public", "private"])
+async def world(request: pytest.FixtureRequest, anyone: Api, cleaning: AsyncExitStack) -> World:
+    return await World(anyone, cleaning).furnish(request.param)
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.method} {row.path}")
+async def test_every_endpoint_answers_each_as_the_contract_says(world: World, row: Row) -> None:
+    said, expected = {}, {}
+    for name in ASKERS:
+        if row.body is target or "{message}" in row.path:
+            await world.next_target()
+        path = row.path.format(slug=world.slug, id=world.target.id, message=world.message["id"])
+        body = None if row.method in ("GET", "DELETE") else row.body(world)
+        answer = await asked(world.askers[name], row.method, path, body, headers=elsewhere())
+        said[name] = answer.status if answer.status < 400 else answer.reason
+        expected[name] = verdict(row, name, world.room["is_private"])
+    assert said == expected
+
+
+async def test_the_socket_answers_each_as_the_contract_says(world: World) -> None:
+    private, said, expected = world.room["is_private"], {}, {}
+    for name in ASKERS:
+        asker = world.askers[name]
+        wire = await world.dial(asker, token=asker.token or None)
+        frame = await wire.hear()
+        said[name] = frame["type"] if frame["type"] == "joined" else frame["reason"]
+        refusal = (401, "invalid_token") if name == "nobody" else entrance(name, private)
+        expected[name] = refusal[1] if isinstance(refusal, tuple) else "joined"
+        if refusal:
+            assert await wire.end() == ([], 1008)
+    assert said == expected
+
+
+async def test_a_refusal_changes_nothing(world: World) -> None:
+    async def whole() -> list[Any]:
+        slug = world.slug
+        paths = (f"/api/state/{slug}", f"/api/sync/{slug}", f"/api/moderation/{slug}/bans", f"/api/rooms/{slug}",
+                 f"/api/users/{world.target.id}")
+        return [await world.olga.get(path) for path in paths]
+
+    before, asked_for = await whole(), 0
+    for row in TABLE:
+        for name in ASKERS:
+            if not isinstance(verdict(row, name, world.room["is_private"]), tuple):
+                continue
+            path = row.path.format(slug=world.slug, id=world.target.id, message=world.message["id"])
+            await asked(world.askers[name], row.method, path, row.body(world), headers=elsewhere())
+            asked_for += 1
+    assert await whole() == before and asked_for > 100
+
+
+async def test_without_a_good_token_there_is_no_difference_between_rooms_that_exist_and_others(world: World) -> None:
+    for row in TABLE:
+        if row.who == "any":
+            continue
+        for asker in (world.api, Person(world.api, 1, "not.a.token")):
+            for slug in (world.slug, "nowhere"):
+                path = row.path.format(slug=slug, id=world.olga.id, message=1)
+                answer = await asked(asker, row.method, path, {"user_id": world.olga.id})
+                assert answer.reason == (401, "invalid_token"), row
+
+
+async def test_in_a_room_that_does_not_exist_nobody_may_do_anything(world: World) -> None:
+    for row in TABLE:
+        if "{slug}" in row.path and not row.path.endswith("/exists"):
+            path = row.path.format(slug="nowhere", message=world.message["id"])
+            body = None if row.method in ("GET", "DELETE") else row.body(world)
+            assert (await asked(world.olga, row.method, path, body)).reason == (404, "room_not_found"), row
+
+
+# ---- no route without a row ------------------------------------------------------------------------------------------
+
+
+def spelled_out(pattern: re.Pattern[str], canonical: str) -> list[str]:
+    """`{action:kick|unban}` is two endpoints."""
+    paths = [canonical]
+    for name, choices in re.findall(r"\(\?P<(\w+)>([\w|]+)\)", pattern.pattern):
+        paths = [path.replace(f"{{{name}}}", choice) for path in paths for choice in choices.split("|")]
+    return paths
+
+
+async def test_every_route_of_the_app_has_a_row_and_every_row_a_route(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path / "data", on_fatal=lambda message, code: None)
+    try:
+        found = set()
+        for route in make_app(Config(), database).router.routes():
+            assert route.resource is not None
+            pattern = route.resource.get_info().get("pattern", re.compile(""))
+            if route.method != "HEAD":
+                found |= {f"{route.method} {path}" for path in spelled_out(pattern, route.resource.canonical)}
+    finally:
+        await database.close()
+    rows = {f"{row.method} {row.path}".replace("{message}", "{id}") for row in TABLE}
+    assert {route.replace("{action}", "?") for route in found} == rows | NOT_REST
