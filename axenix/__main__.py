@@ -14,6 +14,7 @@ from axenix.app import drain, make_app
 from axenix.config import Config
 from axenix.errors import CannotStart
 from axenix.store.database import Database
+from axenix.web.noise import quieten
 
 KEEPALIVE_SECONDS = 20.0
 """Also what a client has to send its request's headers in."""
@@ -68,6 +69,7 @@ def address(config: Config, runner: web.AppRunner) -> str:
 def main() -> int:
     config = Config.load(sys.argv[1:], os.environ)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    quieten()
     try:
         import uvloop as loops
     except ImportError:  # Windows has none

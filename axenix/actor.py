@@ -16,7 +16,7 @@ from typing import Any
 
 from axenix import wire
 from axenix.audience import Audience, Peer, Reply
-from axenix.catchup import catch_up, page_of
+from axenix.catchup import Tail, catch_up, page_of
 from axenix.errors import Close, Fenced, Refused
 from axenix.room import commands as c
 from axenix.room.decide import AlreadyDone, decide
@@ -37,8 +37,6 @@ TURN = 500
 """Commands decided in one go, so that one busy room does not keep the others waiting."""
 UNTOLD = 20_000
 """Events that may wait for the journal."""
-TAIL = 256
-"""Events kept in memory for those who have only just missed them."""
 OVERDUE = 0.5
 """Seconds until the next try, when somebody should have left but the storage refuses."""
 
@@ -63,8 +61,7 @@ class RoomActor:
         self._woken = False
         self._turns: deque[Turn] = deque()
         """Decided and not yet told."""
-        self._told = room.seq
-        self._tail: deque[tuple[int, bytes]] = deque(maxlen=TAIL)
+        self._tail = Tail(room.seq)
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at: float | None = None
         self._catching_up: set[asyncio.Task[None]] = set()
@@ -94,6 +91,10 @@ class RoomActor:
     def read(self, view: View) -> asyncio.Future[Any]:
         """What `view` sees of the room, once all that it could see is durable."""
         return self.ask(SERVER, None, view)
+
+    def whisper(self, peer: Peer, view: Callable[[Room], bytes]) -> None:
+        """A frame for one peer, made of the room between two events that it hears. Raises Refused, Ended."""
+        self._post(Envelope(SERVER, None, peer, view))
 
     def join(self, peer: Peer, command: c.Join, resume: Resume | None = None) -> asyncio.Future[Any]:
         """Like `ask`; the peer has then been told `joined`, the snapshot and where history stands."""
@@ -233,24 +234,20 @@ class RoomActor:
         while self._turns and self._turns[0].durable:
             turn = self._turns.popleft()
             self.audience.tell(turn.script)
-            for line in turn.lines:
-                if line.redacts:
-                    self._tail = deque(((seq, body) for seq, body in self._tail if seq != line.redacts), TAIL)
-                self._tail.append((line.seq, line.body))
-                self._told = line.seq
+            self._tail.add(turn.lines)
 
     def horizon(self) -> Horizon:
         """How far the history reaches that everyone inside has heard."""
-        return Horizon(self._told, self._scribe.floor(self._told), self._room.epoch)
+        head = self._tail.head
+        return Horizon(head, self._scribe.floor(head), self._room.epoch)
 
     def go_live(self, peer: Peer, after: int, first: bool) -> bool:
         """The seam: a peer that has all up to `after` gets the rest from memory and is live; False: too far behind."""
-        missed = self._told - after
-        bodies = [body for seq, body in self._tail if seq > after]
-        if len(bodies) < missed:
+        missed = self._tail.since(after)
+        if missed is None:
             return False
         if missed or first:
-            peer.write(wire.typed("sync.batch", page_of(bodies, self._told, self.horizon())))
+            peer.write(wire.typed("sync.batch", page_of(missed, self._tail.head, self.horizon())))
         return self.audience.caught_up(peer)
 
     def _catch_up(self, peer: Peer, after: int) -> None:

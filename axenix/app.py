@@ -16,13 +16,17 @@ from axenix.store.catalogue import Catalogue
 from axenix.store.database import Database
 from axenix.store.journal import SqliteJournal
 from axenix.store.people import People
-from axenix.web import auth, chat, health, moderation, pages, participants, rooms, rtc, state, sync, users, ws
+from axenix.web import auth, avatars, chat, covers, crypto, device_keys, files, health, keeper, moderation
+from axenix.web import pages, participants, recordings, rooms, rtc, state, sync, tus, users, ws
 from axenix.web.guard import errors_become_answers, preflight
 from axenix.web.house import HOUSE, House
 
 log = logging.getLogger(__name__)
 
-RESOURCES = (auth, users, rooms, participants, moderation, state, chat, sync, rtc, ws, health, pages)
+RESOURCES = (
+    auth, users, avatars, rooms, participants, moderation, state, chat, crypto, device_keys, sync, rtc, covers,
+    recordings, tus, ws, health, files, pages,
+)
 BODY = 256 * 1024
 """Bytes of a JSON body."""
 CLOSING_SECONDS = 2.5
@@ -55,8 +59,11 @@ def furnish(config: Config, database: Database) -> House:
 
 async def watch(app: web.Application) -> AsyncIterator[None]:
     """What goes on by itself while the server runs."""
-    open_rooms = app[HOUSE].rooms
-    tasks = [asyncio.create_task(open_rooms.sweep()), asyncio.create_task(open_rooms.wake_the_inhabited())]
+    house, open_rooms = app[HOUSE], app[HOUSE].rooms
+    leftover = house.files.prepare()
+    house.partials.load()
+    work = (open_rooms.sweep(), open_rooms.wake_the_inhabited(), keeper.keep(house, leftover))
+    tasks = [asyncio.create_task(each) for each in work]
     yield
     for task in tasks:
         task.cancel()

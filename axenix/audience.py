@@ -188,5 +188,6 @@ class Audience:
             while marks and marks[0][1] <= peer.written - backlog:
                 marks.popleft()
             marks.append((now, peer.written))
-            if now - marks[0][0] >= STUCK_SECONDS or backlog > self._max_behind:
+            behind = self._live.get(peer.user_id) is peer and backlog > self._max_behind  # pages have their own pace
+            if behind or now - marks[0][0] >= STUCK_SECONDS:
                 self.part(peer, Close.TOO_SLOW)

@@ -7,6 +7,7 @@ between two turns. Knows the journal and the room's horizon; decides nothing.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from typing import TYPE_CHECKING, Sequence
 
 from axenix import wire
@@ -26,6 +27,31 @@ PAGE_BYTES = 256 * 1024
 """A page ends early beyond this size, so that a room of long messages does not fill the memory."""
 READ = 250
 """Lines read from the journal at a time."""
+
+
+TAIL = 256
+"""Events kept in memory for those who have only just missed them."""
+
+
+class Tail:
+    """The last of what everyone inside has heard."""
+
+    def __init__(self, head: int) -> None:
+        self.head = head
+        """The last seq that was told."""
+        self._lines: deque[Line] = deque(maxlen=TAIL)
+
+    def add(self, lines: Sequence[Line]) -> None:
+        for line in lines:
+            if line.redacts:
+                self._lines = deque((each for each in self._lines if each.seq != line.redacts), TAIL)
+            self._lines.append(line)
+            self.head = line.seq
+
+    def since(self, after: int) -> list[bytes] | None:
+        """Everything told after this seq; None: not all of it is here."""
+        bodies = [line.body for line in self._lines if line.seq > after]
+        return bodies if len(bodies) >= self.head - after else None
 
 
 class Hole(Exception):
@@ -48,9 +74,9 @@ async def read_page(journal: Journal, room: int, horizon: Horizon, after: int, l
             break
         lines += more
         size += sum(len(line.body) for line in more)
-    if lines and lines[0].seq != after + 1:
-        raise Hole
     last = lines[-1].seq if lines else after
+    if last != after + len(lines):
+        raise Hole
     return page_of([line.body for line in lines], last, horizon), last
 
 

@@ -65,6 +65,12 @@ def _seconds(raw: str) -> float:
     return float(raw)
 
 
+def _days(raw: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,9})?", raw.strip()):
+        raise ValueError("days, such as 30 or 0.5")
+    return float(raw)
+
+
 def _pair(raw: str, meaning: str) -> tuple[int, int] | None:
     if raw.strip() == "0":
         return None
@@ -180,6 +186,11 @@ class Config:
     banned_words: tuple[str, ...] = _option(
         "", _words, "words that chat may not contain, not even inside others, with commas between; case is ignored")
     event_retention: int = _option("0", _whole(0, 10**15), "events of a room that can be synced, the latest; 0: all")
+    max_recording_mb: int = _option("2048", _whole(0, 10**9), "MiB that a recording may have; 0: no limit")
+    room_quota_mb: int = _option(
+        "10240", _whole(0, 10**9), "MiB that all recordings of a room may have together; 0: no limit")
+    recording_ttl_days: float = _option(
+        "30", _days, "days after which a recording is deleted, new ones only; 0: never")
     stun_urls: tuple[str, ...] = _option(
         "stun:stun.l.google.com:19302", _list_of(r"stuns?:\S+", "addresses such as stun:stun.example.org:3478"),
         "STUN servers that tell browsers their public address, with commas between; empty: none")

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol, Sequence
 
 from msgspec import UNSET, Struct, json
 
-from axenix.room.events import CHAT, MODERATION, AnyEvent, Aside, ChatDeleted, Entry, Event
+from axenix.room.events import CHAT, KEYS, MODERATION, AnyEvent, Aside, ChatDeleted, Entry, Event
 
 
 class Kind(IntEnum):
@@ -20,10 +20,14 @@ class Kind(IntEnum):
     EVENT = 0
     CHAT = 1
     MODERATION = 2
+    KEY = 3
 
     @classmethod
     def of(cls, event: Event) -> Kind:
-        return cls.CHAT if isinstance(event, CHAT) else cls.MODERATION if isinstance(event, MODERATION) else cls.EVENT
+        for kind, events in ((cls.CHAT, CHAT), (cls.MODERATION, MODERATION), (cls.KEY, KEYS)):
+            if isinstance(event, events):
+                return kind
+        return cls.EVENT
 
 
 class Line(NamedTuple):

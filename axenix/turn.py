@@ -17,13 +17,13 @@ from axenix.audience import Audience, Peer, Reply, Step, Whisper
 from axenix.errors import Close, Refused
 from axenix.lines import Line, write_line
 from axenix.room.commands import Command
-from axenix.room.events import Entry, MemberKicked, MemberLeft, RecordingStarted, RecordingStopped
+from axenix.room.events import CoverChanged, Entry, MemberKicked, MemberLeft, RecordingStarted, RecordingStopped
 from axenix.room.events import RoomUpdated, StateChanged
 from axenix.room.permits import Who
 from axenix.room.resume import Horizon, lost_track
 from axenix.room.state import Room, snapshot
 
-ON_CARD = (StateChanged, RoomUpdated, RecordingStarted, RecordingStopped)
+ON_CARD = (StateChanged, RoomUpdated, RecordingStarted, RecordingStopped, CoverChanged)
 GONE = {MemberLeft: Close.NORMAL, MemberKicked: Close.KICKED}
 
 View = Callable[[Room], Any]
@@ -115,9 +115,13 @@ class Turn:
 
     def show(self, room: Room, envelope: Envelope) -> None:
         """Answer one who only looks."""
-        assert envelope.view is not None and isinstance(envelope.reply, asyncio.Future)
+        assert envelope.view is not None and envelope.reply is not None
         try:
-            self.script.append(Reply(envelope.reply, envelope.view(room), looked=True))
+            seen, to = envelope.view(room), envelope.reply
+            if isinstance(to, asyncio.Future):
+                self.script.append(Reply(to, seen, looked=True))
+            else:  # a step of its own: what one peer sees of the room must not slip behind later events
+                self.script.append(partial(self._audience.whisper, to, seen))
         except Exception as error:  # a refusal, or a fault of the view; the room is untouched
             self.refuse(envelope, error)
 

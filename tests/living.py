@@ -10,7 +10,8 @@ import asyncio
 import itertools
 import socket
 from collections.abc import AsyncIterator, Awaitable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -39,6 +40,7 @@ RESET = {"reason", "snapshot", "next_seq", "floor_seq", "epoch"}
 EVENT = {"type", "seq", "created_at"}
 MESSAGE = EVENT | {"id", "room_slug", "user_id", "text"}
 DELETED = EVENT | {"id", "user_id", "deleted"}
+SECRET = "what the shared server signs its tokens with, long enough for every algorithm"
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
 # ---- asking ----------------------------------------------------------------------------------------------------------
@@ -91,6 +93,7 @@ class Wire:
     def __init__(self, ws: aiohttp.ClientWebSocketResponse) -> None:
         self.ws = ws
         self.greeting: list[Frame] = []
+        self._frozen: asyncio.Transport | None = None
 
     async def say(self, type: str, **fields: object) -> None:
         await self.ws.send_str(orjson.dumps({"type": type, **fields}).decode())
@@ -142,6 +145,19 @@ class Wire:
             same_plug.shutdown(socket.SHUT_RDWR)
         await self.ws.close()
 
+    def freeze(self) -> None:
+        """Reads nothing more, answers nothing more, and takes little from the network."""
+        connection = self.ws._response.connection
+        assert connection is not None and isinstance(connection.transport, asyncio.Transport)
+        self._frozen = connection.transport
+        self.ws.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self._frozen.pause_reading()
+
+    async def close(self) -> None:
+        if self._frozen is not None:
+            self._frozen.abort()
+        await self.ws.close()
+
 
 _cids = itertools.count(1)
 
@@ -181,8 +197,9 @@ class Party:
         ws = await who.session.ws_connect(
             f"{who.base_url}/ws/rooms/{slug or self.slug}", params=params, headers=headers, protocols=protocols,
             max_msg_size=0)
-        self._cleaning.push_async_callback(ws.close)
-        return Wire(ws)
+        wire = Wire(ws)
+        self._cleaning.push_async_callback(wire.close)
+        return wire
 
     async def come(self, who: Person, slug: str | None = None, **query: object) -> Wire:
         """A socket in the room, greeted; what follows the greeting is still to be heard."""
@@ -218,6 +235,15 @@ async def _before(wire: Wire, topic: str) -> list[Frame]:
     return frames
 
 
+@asynccontextmanager
+async def party_at(folder: Path, **environment: str) -> AsyncIterator[tuple[ServerProcess, Party]]:
+    """A party on a server of its own, whose rates are the defaults unless said otherwise."""
+    async with ServerProcess(folder / "data", **environment) as server, AsyncExitStack() as cleaning:
+        session = await cleaning.enter_async_context(aiohttp.ClientSession())
+        yield server, await Party(Api(server.url, session), cleaning).begin()
+        assert_calm(server.stderr)
+
+
 # ---- fixtures --------------------------------------------------------------------------------------------------------
 
 
@@ -225,7 +251,7 @@ async def _before(wire: Wire, topic: str) -> list[Frame]:
 def shared_server_fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """One server for all tests of a module, with the rates off, some words banned, and a proxy that it trusts."""
     process = ServerProcess(tmp_path_factory.mktemp("shared") / "data", AXENIX_TRUSTED_PROXIES="127.0.0.1",
-                            AXENIX_BANNED_WORDS="radish,редька", **RATES_OFF)
+                            AXENIX_BANNED_WORDS="radish,редька", AXENIX_JWT_SECRET=SECRET, **RATES_OFF)
     asyncio.run(process.start())
     yield process
     assert asyncio.run(process.terminate()) == 0

@@ -28,7 +28,8 @@ class Row(NamedTuple):
     method: str
     path: str
     who: str
-    status: int = 200
+    allowed: Verdict = 200
+    """What those hear who may: a status of success, or the refusal that has nothing to do with who is asking."""
     body: Callable[[World], Any] = lambda world: {}
 
 
@@ -64,7 +65,11 @@ def invitation(world: World) -> Any:
     return {"invite_key": world.room["invite_key"]}
 
 
-MODERATION = "/api/moderation/{slug}/"
+MODERATION, CRYPTO = "/api/moderation/{slug}/", "/api/crypto/{slug}"
+COVERS, RECORDINGS = "/api/covers/{slug}", "/api/recordings/{slug}"
+NO_FORM, NO_TUS = (415, "unsupported_media_type"), (412, "tus_version")
+NO_COVER, NO_RECORDING = (404, "cover_not_found"), (404, "recording_not_found")
+FORBIDDEN, LATER = (403, "forbidden"), (409, "epoch_conflict")
 TABLE = [
     Row("POST", "/api/auth/guest", "any", 201),
     Row("POST", "/api/users", "any", 201, fields(nickname="New")),
@@ -99,11 +104,33 @@ TABLE = [
     Row("DELETE", "/api/chat/{slug}/{message}", "author or mod"),
     Row("GET", "/api/sync/{slug}", "member"),
     Row("GET", "/api/rtc/config", "any"),
+    Row("PUT", "/api/users/me/device_key", "user", 200, fields(x25519_b64="A" * 42 + "E=")),
+    Row("GET", CRYPTO, "member"),
+    Row("POST", CRYPTO + "/init", "mod", 201),
+    Row("GET", CRYPTO + "/my_key?key_epoch=9", "member", (404, "key_not_found")),
+    Row("POST", CRYPTO + "/epochs", "inside", FORBIDDEN, fields(key_epoch=9, shares=[])),  # nobody has a device key
+    Row("POST", CRYPTO + "/epochs/9/shares", "inside", LATER, fields(shares=[])),
+    Row("POST", "/api/users/{id}/avatar", "self", NO_FORM),
+    Row("POST", COVERS + "/upload", "mod", NO_FORM),
+    Row("GET", COVERS, "any", NO_COVER),
+    Row("DELETE", COVERS, "mod", NO_COVER),
+    Row("POST", RECORDINGS + "/upload", "member", NO_FORM),
+    Row("GET", RECORDINGS, "member"),
+    Row("DELETE", RECORDINGS + "/999", "member", NO_RECORDING),
+    Row("POST", RECORDINGS + "/tus", "member", NO_TUS),
+    Row("PATCH", RECORDINGS + "/tus/x", "member", NO_RECORDING),
+    Row("DELETE", RECORDINGS + "/tus/x", "member", NO_RECORDING),
+    Row("GET", "/static/records/{slug}/x", "member", NO_RECORDING),
     Row("GET", "/livez", "any"),
     Row("GET", "/readyz", "any"),
 ]
-NOT_REST = {"GET /ws/rooms/{slug}", "GET /", "GET /r/{slug}", "GET /static/{path}", "OPTIONS /api/{path}"}
-"""The socket, which is asked below; the page and its files, which are the same for everybody; CORS."""
+NOT_REST = {
+    "GET /ws/rooms/{slug}", "GET /", "GET /r/{slug}", "GET /static/{path}", "GET /static/avatars/{name}",
+    "GET /static/covers/{name}", "OPTIONS /api/{path}", "OPTIONS /api/recordings/{slug}/tus",
+    "OPTIONS /api/recordings/{slug}/tus/x",
+}
+"""The socket, which is asked below; the page, its files and pictures, which are the same for everybody; CORS."""
+
 
 # ---- what the contract says ------------------------------------------------------------------------------------------
 
@@ -111,16 +138,16 @@ NOT_REST = {"GET /ws/rooms/{slug}", "GET /", "GET /r/{slug}", "GET /static/{path
 def verdict(row: Row, asker: str, private: bool) -> Verdict:
     """The status of success, or the status and reason of the refusal."""
     if row.who == "any":
-        return row.status
+        return row.allowed
     if asker == "nobody":
         return 401, "invalid_token"
     if row.who == "user":
-        return row.status
+        return row.allowed
     if row.who == "self":
         return 403, "forbidden"
     if row.who == "whoever is let in":
-        return entrance(asker, private) or row.status
-    return closed_to(asker, private) or RANKS[row.who].get(asker, row.status)
+        return entrance(asker, private) or row.allowed
+    return closed_to(asker, private) or RANKS[row.who].get(asker, row.allowed)
 
 
 def closed_to(asker: str, private: bool) -> Verdict | None:
@@ -138,7 +165,6 @@ def entrance(asker: str, private: bool) -> Verdict | None:
     return (403, "invite_required_or_invalid") if private and asker == "stranger" else None
 
 
-FORBIDDEN = 403, "forbidden"
 RANKS: dict[str, dict[str, Verdict]] = {
     "member": {},
     "inside": {"former": (403, "not_inside")},
@@ -240,7 +266,7 @@ def spelled_out(pattern: re.Pattern[str], canonical: str) -> list[str]:
 async def test_every_route_of_the_app_has_a_row_and_every_row_a_route(tmp_path: Path) -> None:
     database = await Database.open(tmp_path / "data", on_fatal=lambda message, code: None)
     try:
-        found = set()
+        found: set[str] = set()
         for route in make_app(Config(), database).router.routes():
             assert route.resource is not None
             pattern = route.resource.get_info().get("pattern", re.compile(""))
@@ -248,5 +274,8 @@ async def test_every_route_of_the_app_has_a_row_and_every_row_a_route(tmp_path: 
                 found |= {f"{route.method} {path}" for path in spelled_out(pattern, route.resource.canonical)}
     finally:
         await database.close()
-    rows = {f"{row.method} {row.path}".replace("{message}", "{id}") for row in TABLE}
-    assert {route.replace("{action}", "?") for route in found} == rows | NOT_REST
+    rows = {f"{row.method} {row.path}".partition("?")[0].replace("{message}", "{id}") for row in TABLE}
+    for name, example in (("key_epoch", "9"), ("upload_id", "x"), ("rec_id", "999")):
+        found = {route.replace(f"{{{name}}}", example) for route in found}
+    found = {route.replace("records/{slug}/{name}", "records/{slug}/x") for route in found}
+    assert found == rows | NOT_REST

@@ -8,8 +8,10 @@ import json
 import pytest
 
 from axenix import audience as audience_module
+from axenix import wire
 from axenix.actor import INBOX, RoomActor
 from axenix.audience import Audience
+from axenix.catchup import Hole, read_page
 from axenix.errors import Close, Refused
 from axenix.room import commands as c
 from axenix.room import events as e
@@ -312,6 +314,43 @@ async def test_what_cannot_be_continued_is_reset_with_a_snapshot(resume: dict[st
     assert (reset["type"], reset["reason"]) == ("sync.reset", reason)
     assert reset["next_seq"] == info["next_seq"] == 22 == joined["seq"]
     assert reset["floor_seq"] == info["floor_seq"] == 17 and reset["snapshot"]["seq"] == 21
+
+
+async def test_a_page_with_a_hole_in_its_middle_is_no_page() -> None:
+    """Retention may overtake a slow reader; chat and moderation are kept, so the first line can still be there."""
+    house = House()
+    one = await house.enter(1)
+    await chatter(house, one, 10)
+    actor = await house.actor()
+    kept = [line for line in house.journal.lines if line.seq not in (5, 6)]
+    house.journal.lines = kept
+    with pytest.raises(Hole):
+        await read_page(house.journal, 1, actor.horizon(), 1, 100)
+
+
+async def test_a_reset_that_was_asked_for_stands_between_the_events_that_it_separates() -> None:
+    house = House()
+    one = await house.enter(1)
+    one.take()
+    actor = await house.actor()
+    house.journal.stalled = True
+    await house.say(one, c.PostChat(text="before"))
+    actor.whisper(one, lambda room: wire.message("sync.reset", next_seq=room.seq + 1))
+    await house.say(one, c.PostChat(text="after"))
+    await settle()
+    house.journal.commit()
+    await settle()
+    assert [message.get("text") or message["next_seq"] for message in one.take()] == ["before", 3, "after"]
+
+
+async def test_two_who_delete_a_message_at_once_make_one_event() -> None:
+    house = House()
+    one = await house.enter(1)
+    await house.say(one, c.PostChat(text="hi"))
+    await settle()
+    asked = [house.ask(1, c.DeleteChat(2, 1)) for _ in range(2)]
+    first, second = await asyncio.gather(*asked, return_exceptions=True)
+    assert first == 3 and isinstance(second, Refused) and second.reason == "message_not_found"
 
 
 async def test_a_room_goes_to_rest_and_opens_again_as_it_was() -> None:

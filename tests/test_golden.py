@@ -46,6 +46,11 @@ LIFE: list[tuple[Any, ...]] = [
     (BOB, c.Leave()), (OWNER, c.SetState(is_locked=False)), joins(BOB, "Bob"), joins(EVE, "Eve", invite_key="k" * 16),
     (EVE, c.RaiseHand()), (ADA, c.Kick(EVE, reason="rude"), None), (ADA, c.Unban(EVE), None),
     (OWNER, c.Kick(ADA, ban_sec=0), None), joins(EVE, "Eve", invite_key="k" * 16),
+    (OWNER, c.ChangeCover("/static/covers/c.webp"), None), (OWNER, c.DistributeKey(1, {OWNER: "d3JhcA=="}), None),
+    (BOB, c.AddRecording("Monday", 61.5, 1000, "video/webm", "0" * 64, "r.webm", None), None),
+    (BOB, c.DeleteRecording(41), None),
+    (OWNER, c.ShowDeviceKey("T2xnYQ==")), (OWNER, c.StartKeyEpoch(2, {OWNER: "d3JhcA=="})),
+    (BOB, c.ShowDeviceKey("Qm9i")), (OWNER, c.ShareKey(2, {BOB: "d3JhcA=="})), (BOB, c.ShowDeviceKey("bmV3")),
     (OWNER, c.SetState(mute_all=True)), joins(ADA, "Ada", invite_key="k" * 16), (OWNER, c.Leave()),
 ]
 

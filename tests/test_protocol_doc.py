@@ -19,17 +19,17 @@ from aiohttp import web
 from memory import House, settle
 from msgspec import Struct
 
-from axenix import wire
+from axenix import multipart, picture_worker, wire
 from axenix.app import BODY, RESOURCES
 from axenix.client import Api, ApiError
 from axenix.config import markdown_table
 from axenix.errors import ENDS_THE_STAY, PASSING, REASONS, Close
 from axenix.room import commands as c
-from axenix.room.events import AnyEvent
+from axenix.room.events import AnyEvent, ChatDeleted, RecordingDeleted
 from axenix.room.signals import Relayed, Typing
 from axenix.room.state import Law, Snapshot
 from axenix.room.text import CHAT_LIMIT
-from axenix.web import house, moderation, ws
+from axenix.web import arrivals, house, moderation, pictures, tus, uploads, ws
 
 PACKAGE = Path(wire.__file__).parent
 TEXT = (PACKAGE / "PROTOCOL.md").read_text(encoding="utf-8")
@@ -134,7 +134,7 @@ def test_every_event_that_is_shown_is_one_and_reads_back_the_same() -> None:
         event = msgspec.convert(message, AnyEvent)
         assert msgspec.to_builtins(event) == message, "fields are missing or not known"
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", event.created_at)
-        assert message.get("id", event.seq) == event.seq or event.__class__.__name__ == "ChatDeleted"
+        assert message.get("id", event.seq) == event.seq or isinstance(event, ChatDeleted | RecordingDeleted)
 
 
 def test_every_signal_that_is_shown_is_one_and_reads_back_the_same() -> None:
@@ -259,6 +259,11 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert limits["SDP"] == f"{length(c.Sdp)} characters"
     assert limits["each text of an ICE candidate"] == f"{length(c.Short)} characters"
     assert limits["the reason of a measure"] == f"{length(c.Note)} characters"
+    assert limits["a picture"] == f"{pictures.BYTES} bytes, {picture_worker.PIXELS} pixels"
+    assert limits["uploads at once, a person"] == str(arrivals.AT_ONCE)
+    assert limits["unfinished uploads in pieces, a person"] == str(tus.UNFINISHED)
+    assert limits["parts of a form"] == str(multipart.MAX_PARTS)
+    assert limits["progress of an upload"] == f"{uploads.PROGRESS} bytes in {uploads.PATIENCE:g} s"
     assert limits["wrong invite keys, an address"] == f"{house.GUESSES} in {house.GUESS_SECONDS:g} s"
 
 
@@ -354,3 +359,23 @@ async def test_refusals_look_as_they_are_shown_also_where_http_refuses(api: Api)
         assert refused.value.reason == reason
         prose = " ".join(section("Reasons").split())
         assert f'"{reason}" ({refused.value.status}' in prose or f"| {refused.value.status} | `{reason}` |" in prose
+
+
+async def test_what_is_asked_about_keys_is_answered_as_it_is_shown(api: Api) -> None:
+    ann = await api.guest("Ann")
+    await ann.call("PUT", "/api/users/me/device_key", {"x25519_b64": shown("Room keys")[0]["members"][0]["x25519_b64"]})
+    slug = (await ann.create_room(title="Tea"))["slug"]
+    await ann.post(f"/api/participants/{slug}/join")
+    answers = [await ann.post(f"/api/crypto/{slug}/init")]
+    share = {"user_id": ann.id, "wrapped_key_b64": shown("Room keys")[1]["wrapped_key_b64"]}
+    answers.append(await ann.post(f"/api/crypto/{slug}/epochs", key_epoch=2, shares=[share]))
+    for route, answer in zip(("init", "epochs"), answers, strict=True):
+        _, described = exchange(f"POST /api/crypto/{{slug}}/{route}")
+        assert f"`{{{', '.join(answer)}}}`" in described
+    assert shape(await ann.get(f"/api/crypto/{slug}")) == shape(shown("Room keys")[0])
+    assert shape(await ann.get(f"/api/crypto/{slug}/my_key")) == shape(shown("Room keys")[1])
+
+
+@pytest.mark.parametrize("text", ["axenix/room-key/v1|", "axenix/chat/v1|"])
+def test_what_keys_and_lines_are_bound_to_is_what_the_page_binds_them_to(text: str) -> None:
+    assert text in section("Keys") and text in (PACKAGE.parent / "static" / "sealed.js").read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ import asyncio
 import re
 
 import pytest
+from harness import ServerProcess
 from living import DELETED, MESSAGE, PAGE, RESET, SNAPSHOT, TIME, Party, asked, refused
 from living import anyone_fixture, party_fixture, shared_server_fixture  # noqa: F401
 
@@ -142,6 +143,21 @@ async def test_an_author_who_has_left_still_owns_the_words(party: Party) -> None
     message = await said(party, party.gus, "regretted")
     await party.gus.post(f"/api/participants/{party.slug}/leave")
     assert await party.gus.call("DELETE", chat(party, message["id"])) == {"ok": True}
+
+
+async def test_the_text_of_a_deleted_message_is_gone_from_disk(party: Party, shared_server: ServerProcess) -> None:
+    def on_disk(text: str) -> bool:
+        return any(text.encode() in path.read_bytes() for path in shared_server.data_dir.rglob("*") if path.is_file())
+
+    *messages, left = [await said(party, party.gus, f"never to be read again, {n} {party.slug}") for n in range(4)]
+    assert all(on_disk(message["text"]) for message in (*messages, left))
+    for message in messages:
+        await party.olga.call("DELETE", chat(party, message["id"]))
+        assert not on_disk(message["text"]), "it was answered that it is gone"
+    await party.olga.call("DELETE", f"/api/rooms/{party.slug}")
+    async with asyncio.timeout(5):  # a long history goes step by step
+        while on_disk(left["text"]):
+            await asyncio.sleep(0.05)
 
 
 async def test_only_messages_can_be_deleted(party: Party) -> None:

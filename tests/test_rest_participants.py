@@ -168,6 +168,23 @@ async def test_roles_and_flags_survive_leaving_and_hands_and_media_do_not(party:
     assert (again["mic_muted"], again["cam_off"], again["hand_raised"]) == (True, True, False)
 
 
+async def test_a_room_always_has_its_owner(party: Party) -> None:
+    await party.olga.post(there(party, "/leave"))
+    owners = [each for each in (await party.members(party.gus)).values() if each["role"] == "owner"]
+    assert [each["user_id"] for each in owners] == [party.olga.id]
+    await party.olga.post(f"/api/state/{party.slug}/set_lock", value=True)
+    assert (await party.olga.post(there(party, "/join")))["role"] == "owner"
+
+
+async def test_the_lost_are_not_inside_until_they_are_heard_of_again(party: Party) -> None:
+    await (await party.come(party.gus)).vanish()
+    while (await party.members())[party.gus.id]["status"] == "active":
+        pass
+    assert await refused(party.gus.post(f"/api/chat/{party.slug}", text="hi")) == (403, "not_inside")
+    assert (await party.gus.post(there(party, "/heartbeat")))["status"] == "active"
+    await party.gus.post(f"/api/chat/{party.slug}", text="hi")
+
+
 @pytest.mark.parametrize("what", ["/join", "/heartbeat", "/leave"])
 async def test_nobody_can_be_in_a_room_that_does_not_exist(party: Party, what: str) -> None:
     assert await refused(party.gus.post(f"/api/participants/nowhere{what}")) == (404, "room_not_found")

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-import aiohttp
 import pytest
-from harness import RATES_OFF, ServerProcess
-from living import PAGE, RESET, SNAPSHOT, Party, Wire, assert_calm, refused
+from harness import RATES_OFF
+from living import PAGE, RESET, SNAPSHOT, Party, Wire, party_at, refused
 from living import anyone_fixture, party_fixture, shared_server_fixture  # noqa: F401
 
-from axenix.client import Api, Connection, Frame, Person
-
-
-@asynccontextmanager
-async def party_at(folder: Path, **environment: str) -> AsyncIterator[tuple[ServerProcess, Party]]:
-    """A party on a server of its own."""
-    async with ServerProcess(folder / "data", **{**RATES_OFF, **environment}) as server, AsyncExitStack() as cleaning:
-        session = await cleaning.enter_async_context(aiohttp.ClientSession())
-        yield server, await Party(Api(server.url, session), cleaning).begin()
-        assert_calm(server.stderr)
+from axenix.client import Connection, Frame, Person
 
 
 async def fill(party: Party, count: int) -> None:
@@ -134,7 +122,7 @@ async def test_within_the_grace_one_keeps_role_flags_and_place_and_the_room_hear
 
 
 async def test_the_lost_leave_also_where_nothing_else_happens(tmp_path: Path) -> None:
-    async with party_at(tmp_path, AXENIX_RECONNECT_GRACE="0.4") as (_, party):
+    async with party_at(tmp_path, **RATES_OFF, AXENIX_RECONNECT_GRACE="0.4") as (_, party):
         slugs = [(await party.olga.create_room())["slug"] for _ in range(20)]
         watching = [await party.come(party.olga, slug) for slug in slugs]
         for wire in [await party.come(party.gus, slug) for slug in slugs]:
@@ -145,7 +133,7 @@ async def test_the_lost_leave_also_where_nothing_else_happens(tmp_path: Path) ->
 
 
 async def test_when_the_grace_is_over_the_lost_have_left(tmp_path: Path) -> None:
-    async with party_at(tmp_path, AXENIX_RECONNECT_GRACE="0.4") as (_, party):
+    async with party_at(tmp_path, **RATES_OFF, AXENIX_RECONNECT_GRACE="0.4") as (_, party):
         olga, gus = await party.come(party.olga), await party.come(party.gus)
         await gus.ask("hand.raise")
         await olga.hear()
@@ -204,7 +192,7 @@ async def test_an_after_seq_that_is_no_number_is_refused(party: Party, after: st
 
 
 async def test_retention_moves_the_floor_of_sync_and_takes_nothing_else(tmp_path: Path) -> None:
-    async with party_at(tmp_path, AXENIX_EVENT_RETENTION="20") as (server, party):
+    async with party_at(tmp_path, **RATES_OFF, AXENIX_EVENT_RETENTION="20") as (server, party):
         nina = await party.newcomer()
         first = await party.gus.post(f"/api/chat/{party.slug}", text="first", cid="c")
         await party.olga.moderate(party.slug, "kick", nina.id)
@@ -215,6 +203,9 @@ async def test_retention_moves_the_floor_of_sync_and_takes_nothing_else(tmp_path
             floor = reset["floor_seq"]
             assert reset["reason"] == "truncated" and last - 40 < floor <= last - 19
             await reset_of(await party.come(party.gus, after_seq=floor - 2), "truncated")
+            asking = await party.come(party.gus)
+            assert (await asking.ask("sync.sub", after_seq=floor - 2))[0]["reason"] == "truncated"
+            assert (await asking.ask("sync.sub", after_seq=floor - 1))[0]["items"][0]["seq"] == floor
             items = await pages(await party.come(party.gus, after_seq=floor - 1))
             assert [item["seq"] for item in items] == list(range(floor, last + 1))
             assert (await party.gus.get(f"/api/chat/{party.slug}", limit=200))["items"][0] == first
@@ -229,7 +220,7 @@ async def test_retention_moves_the_floor_of_sync_and_takes_nothing_else(tmp_path
 
 
 async def test_after_a_restart_everyone_was_lost_and_comes_back_unheard(tmp_path: Path) -> None:
-    async with party_at(tmp_path) as (server, party):
+    async with party_at(tmp_path, **RATES_OFF) as (server, party):
         olga = await party.olga.join(party.slug)
         gus = await party.gus.join(party.slug)
         await gus.raise_hand()
@@ -249,7 +240,7 @@ async def test_after_a_restart_everyone_was_lost_and_comes_back_unheard(tmp_path
 
 
 async def test_whoever_does_not_come_back_after_a_restart_leaves_when_the_grace_is_over(tmp_path: Path) -> None:
-    async with party_at(tmp_path, AXENIX_RECONNECT_GRACE="1") as (server, party):
+    async with party_at(tmp_path, **RATES_OFF, AXENIX_RECONNECT_GRACE="1") as (server, party):
         olga = await party.olga.join(party.slug)
         await server.restart()
         await olga.resume()
@@ -260,7 +251,7 @@ async def test_whoever_does_not_come_back_after_a_restart_leaves_when_the_grace_
 
 
 async def test_what_was_decided_holds_after_a_restart(tmp_path: Path) -> None:
-    async with party_at(tmp_path) as (server, party):
+    async with party_at(tmp_path, **RATES_OFF) as (server, party):
         nina = await party.newcomer()
         await party.olga.moderate(party.slug, "kick", nina.id, reason="noise")
         await party.olga.moderate(party.slug, "force_mute", party.gus.id)

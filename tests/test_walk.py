@@ -21,6 +21,7 @@ SENDS = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/
 people, flags = st.sampled_from(PEOPLE), st.booleans()
 texts = st.sampled_from(["hi", "", "spam", "x" * 4001, " \0 "])
 cids = st.sampled_from([None, "a", "b", "c"])
+epochs, shares = st.integers(0, 3), st.sets(people, max_size=3).map(lambda some: dict.fromkeys(sorted(some), "w"))
 
 COMMANDS: dict[type, st.SearchStrategy[Any]] = {
     c.Join: st.builds(c.Join, st.just("N"), st.none(), st.sampled_from([None, "k" * 16, "x" * 16])),
@@ -42,6 +43,14 @@ COMMANDS: dict[type, st.SearchStrategy[Any]] = {
     c.SetRole: st.builds(c.SetRole, people, st.sampled_from(["admin", "guest"])),
     c.SetState: st.builds(c.SetState, is_locked=st.none() | flags, mute_all=st.none() | flags),
     c.UpdateRoom: st.builds(c.UpdateRoom, st.none(), st.none() | flags, st.sampled_from([None, "k" * 16])),
+    c.ChangeCover: st.builds(c.ChangeCover, st.sampled_from([None, "/a", "/b"])),
+    c.AddRecording: st.builds(
+        c.AddRecording, st.just("t"), st.just(1.0), st.just(1), st.just("video/webm"), st.just("0"), st.just("n"),
+        st.none()),
+    c.DeleteRecording: st.builds(c.DeleteRecording, st.integers(1, 20)),
+    c.ShowDeviceKey: st.builds(c.ShowDeviceKey, st.sampled_from([None, "A", "B"])),
+    c.DistributeKey: st.builds(c.DistributeKey, epochs, shares), c.ShareKey: st.builds(c.ShareKey, epochs, shares),
+    c.StartKeyEpoch: st.builds(c.StartKeyEpoch, epochs, shares),
     c.StartRecording: st.builds(c.StartRecording), c.StopRecording: st.builds(c.StopRecording),
 }
 
@@ -109,6 +118,8 @@ def check(room: Room) -> None:
         assert not (member.inside and (member.expelled or member.ban_until)), "nobody banned hears"
         assert not (silence(room, member) and not member.mic_muted), "nobody silenced has the microphone on"
         assert not (member.admin_video_off and not member.cam_off)
+        assert not (member.expelled and member.shares), "nobody kicked has keys"
+    assert set(room.presence.device_keys) <= set(inside)
     assert set(room.hands_up) <= set(inside) and len(set(room.hands_up)) == len(room.hands_up)
 
 

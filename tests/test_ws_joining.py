@@ -56,6 +56,14 @@ async def test_whoever_comes_later_is_shown_the_others_and_heard_by_them(party: 
     assert await olga.until("member.joined") == own
 
 
+async def test_what_is_said_before_the_greeting_is_heard_after_it(party: Party) -> None:
+    wire = await party.dial(nina := await party.api.guest("Nina"), token=nina.token)
+    await wire.say("chat.message", text="early", cid="c")
+    heard = [await wire.hear() for _ in range(6)]
+    assert [frame["type"] for frame in heard] == [
+        "joined", "state.snapshot", "sync.info", "member.joined", "chat.message", "ack"]
+
+
 @pytest.mark.parametrize("way", ["query", "header", "subprotocol", "header in lower case"])
 async def test_a_token_may_come_in_three_ways(party: Party, way: str) -> None:
     token = party.gus.token
@@ -92,6 +100,14 @@ async def turned_away(wire: Wire) -> tuple[str, int | None]:
 @pytest.mark.parametrize("token", [None, "", "x", "a.b.c", "\u00e9", "x" * 5000])
 async def test_without_a_token_of_ours_nobody_comes_in(party: Party, token: str | None) -> None:
     assert await turned_away(await party.dial(party.api, token=token)) == ("invalid_token", 1008)
+
+
+@pytest.mark.parametrize("field", ["actor_user_id", "uploader_user_id"])
+async def test_nobody_comes_in_as_somebody_else(party: Party, field: str) -> None:
+    wire = await party.dial(party.gus, token=party.gus.token, **{field: party.ada.id})
+    assert await turned_away(wire) == ("actor_mismatch", 1008)
+    wire = await party.dial(party.gus, token=party.gus.token, **{field: party.gus.id})
+    assert (await wire.hear())["user_id"] == party.gus.id
 
 
 @pytest.mark.parametrize("slug", ["nowhere", "UPPER", "x" * 300, "*", "чай"])

@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 MAX_ID = 2**53 - 1
 Id = Annotated[int, Meta(ge=1, le=MAX_ID)]
 Seq = Annotated[int, Meta(ge=0, le=MAX_ID)]
-Cid = Annotated[str, Meta(min_length=1, max_length=64)]
+Cid = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 Sdp = Annotated[str, Meta(max_length=32 * 1024)]
 Short = Annotated[str, Meta(max_length=4096)]
 Note = Annotated[str, Meta(max_length=500)]
@@ -75,8 +75,8 @@ class PostChat(Command, tag="chat.message", kw_only=True):
 class PostSealedChat(Command, tag="chat.message.enc", kw_only=True):
     """The server cannot read it: base64 of nonce, ciphertext and tag."""
 
-    algo: Annotated[str, Meta(min_length=1, max_length=64)]
-    ciphertext_b64: Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
+    algo: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[ -~]*\Z")]
+    ciphertext_b64: Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]*={0,2}\Z")]
     key_epoch: Seq | None = None
 
 
@@ -175,6 +175,47 @@ class UpdateRoom(Struct, frozen=True):
     """A fresh key, made by the asker's handler: the room knows no chance."""
 
 
+class ChangeCover(Struct, frozen=True):
+    cover_url: str | None
+
+
+class AddRecording(Struct, frozen=True):
+    """The file is in its place already; `name` is told to nobody."""
+
+    title: str
+    duration_sec: float
+    size: int
+    mime: str
+    sha256: str
+    name: str
+    expires_at: str | None
+
+
+class DeleteRecording(Struct, frozen=True):
+    id: Id
+
+
+class DistributeKey(Struct, frozen=True):
+    """A key that the server made and has forgotten: the wraps, by user id."""
+
+    key_epoch: Seq
+    shares: dict[int, str]
+
+
+class StartKeyEpoch(Struct, frozen=True):
+    """A key that a browser made: the wraps for exactly those inside who have a device key, by user id."""
+
+    key_epoch: Seq
+    shares: dict[int, str]
+
+
+class ShareKey(Struct, frozen=True):
+    """The present key for newcomers."""
+
+    key_epoch: Seq
+    shares: dict[int, str]
+
+
 # ---- from the server itself -----------------------------------------------------------------------------------------
 
 
@@ -182,6 +223,7 @@ class Join(Struct, frozen=True):
     nickname: str
     avatar_url: str | None
     invite_key: str | None = None
+    device_key: str | None = None
 
 
 class Beat(Struct, frozen=True):
@@ -199,6 +241,12 @@ class ShowProfile(Struct, frozen=True):
 
     nickname: str
     avatar_url: str | None
+
+
+class ShowDeviceKey(Struct, frozen=True):
+    """A user's device key (X25519, base64) has changed, or gone."""
+
+    x25519_b64: str | None
 
 
 class Tick(Struct, frozen=True):

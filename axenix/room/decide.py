@@ -13,20 +13,17 @@ from axenix.errors import ENDS_THE_STAY, Refused
 from axenix.room import commands as c
 from axenix.room import events as e
 from axenix.room import permits as p
-from axenix.room.moment import Moment, iso, milliseconds
+from axenix.room.chat import AlreadyDone, delete_chat, post_chat, post_sealed_chat
+from axenix.room.files import add_recording, change_cover, delete_recording
+from axenix.room.keys import distribute_key, rotate_without, share_key, show_device_key, start_key_epoch
+from axenix.room.moment import Moment, iso
 from axenix.room.signals import candidate, describe, typing
 from axenix.room.state import BEAT_SECONDS, Member, Room
-from axenix.room.text import clean_chat, clean_name, contains_banned
+from axenix.room.text import clean_name
+
+__all__ = ["AlreadyDone", "RULES", "decide"]
 
 Happening = e.Event | e.Entry | e.Notice | e.Passed
-
-
-class AlreadyDone(Exception):
-    """The command came before, under the same cid; nothing happens twice."""
-
-    def __init__(self, seq: int) -> None:
-        super().__init__(seq)
-        self.seq = seq
 
 
 def decide(room: Room, who: p.Who, command: Any, now: Moment) -> list[e.Fact]:
@@ -56,13 +53,14 @@ def join(case: p.Case, command: c.Join) -> Sequence[Happening]:
     if who.connection is not None:
         here = e.SocketOpened(who.user_id, who.connection)
     if known and known.inside:
-        return [*show_profile(case, c.ShowProfile(command.nickname, command.avatar_url)), here]
+        profile = show_profile(case, c.ShowProfile(command.nickname, command.avatar_url))
+        return [*profile, here, *show_device_key(case, c.ShowDeviceKey(command.device_key))]
     admit(case, known, command.invite_key)
     kept = known or Member(user_id=who.user_id, nickname="", avatar_url=None, role="guest")
     return [e.MemberJoined(
         user_id=who.user_id, nickname=command.nickname, avatar_url=command.avatar_url, role=kept.role,
         admin_muted=kept.admin_muted, admin_video_off=kept.admin_video_off, can_speak=kept.can_speak,
-    ), here]
+    ), here, e.DeviceKeyShown(who.user_id, command.device_key)]
 
 
 def admit(case: p.Case, known: Member | None, invite_key: str | None) -> None:
@@ -79,7 +77,7 @@ def admit(case: p.Case, known: Member | None, invite_key: str | None) -> None:
 
 
 def leave(case: p.Case, command: c.Leave) -> Sequence[Happening]:
-    return [e.MemberLeft(user_id=case.who.user_id)]
+    return [e.MemberLeft(user_id=case.who.user_id), *rotate_without(case, case.who.user_id)]
 
 
 def disconnect(case: p.Case, command: c.Disconnect) -> Sequence[Happening]:
@@ -87,7 +85,7 @@ def disconnect(case: p.Case, command: c.Disconnect) -> Sequence[Happening]:
     if who.connection is None or room.presence.sockets.get(who.user_id) != who.connection:
         return []  # a newer connection has replaced it, or the stay has ended already
     if command.code in ENDS_THE_STAY:
-        return [e.MemberLeft(user_id=who.user_id)]
+        return [e.MemberLeft(user_id=who.user_id), *rotate_without(case, who.user_id)]
     return [e.ConnectionLost(who.user_id, now.mono)]
 
 
@@ -102,6 +100,7 @@ def tick(case: p.Case, command: c.Tick) -> Sequence[Happening]:
         if now.mono - since < room.law.grace:
             break
         facts.append(e.MemberLeft(user_id=user_id))
+    facts += rotate_without(case, *(fact.user_id for fact in facts if isinstance(fact, e.MemberLeft)))
     for user_id, heard in room.presence.heard.items():
         if now.mono - heard < BEAT_SECONDS:
             break
@@ -114,59 +113,6 @@ def show_profile(case: p.Case, command: c.ShowProfile) -> Sequence[Happening]:
     if not known or not known.inside or (known.nickname, known.avatar_url) == (command.nickname, command.avatar_url):
         return []
     return [e.MemberUpdated(user_id=known.user_id, nickname=command.nickname, avatar_url=command.avatar_url)]
-
-
-# ---- chat -----------------------------------------------------------------------------------------------------------
-
-
-def post_chat(case: p.Case, command: c.PostChat) -> Sequence[Happening]:
-    once(case, command.cid)
-    p.audible(case)
-    text = clean_chat(command.text)
-    if contains_banned(text, case.room.law.banned_words):
-        raise Refused("forbidden_words")
-    in_time(case)
-    posted = e.ChatPosted(room_slug=case.room.slug, user_id=case.who.user_id, text=text)
-    return [e.Entry(posted, e.Aside(cid=command.cid) if command.cid else None)]
-
-
-def post_sealed_chat(case: p.Case, command: c.PostSealedChat) -> Sequence[Happening]:
-    once(case, command.cid)
-    p.audible(case)
-    if not command.ciphertext_b64:
-        raise Refused("empty_ciphertext")
-    if len(command.ciphertext_b64) * 3 // 4 > c.MAX_CIPHERTEXT:
-        raise Refused("message_too_long", f"At most {c.MAX_CIPHERTEXT} bytes of ciphertext.")
-    in_time(case)
-    posted = e.SealedChatPosted(
-        room_slug=case.room.slug, user_id=case.who.user_id, algo=command.algo, ciphertext_b64=command.ciphertext_b64,
-        key_epoch=command.key_epoch,
-    )
-    return [e.Entry(posted, e.Aside(cid=command.cid) if command.cid else None)]
-
-
-def once(case: p.Case, cid: str | None) -> None:
-    if cid is not None and cid in case.member.cids:
-        raise AlreadyDone(case.member.cids[cid])
-
-
-def in_time(case: p.Case) -> None:
-    """The chat rate. Marks from the future (a clock that was set back) do not count."""
-    if not case.room.law.chat_rate:
-        return
-    limit, seconds = case.room.law.chat_rate
-    since = iso(case.now.ms - int(seconds * 1000))
-    recent = [mark for mark in case.member.chat_marks if since < mark <= case.now.iso]
-    if len(recent) >= limit:
-        wait = (milliseconds(recent[-limit]) - case.now.ms) / 1000 + seconds
-        raise Refused("rate_limited", f"At most {limit} messages in {seconds:g} s.", retry_after=round(wait, 3))
-
-
-def delete_chat(case: p.Case, command: c.DeleteChat) -> Sequence[Happening]:
-    if command.author != case.who.user_id:
-        p.moderator(case)
-        p.target(case, command.author)
-    return [e.ChatDeleted(id=command.id, by_user=case.who.user_id)]
 
 
 # ---- media and hands ------------------------------------------------------------------------------------------------
@@ -209,8 +155,12 @@ def lower_hand(case: p.Case, command: c.LowerHand) -> Sequence[Happening]:
 def kick(case: p.Case, command: c.Kick) -> Sequence[Happening]:
     p.target(case, command.user_id)
     until = iso(case.now.ms + command.ban_sec * 1000) if command.ban_sec else None
-    kicked = e.MemberKicked(user_id=command.user_id, by_user=case.who.user_id, reason=command.reason)
-    return [e.Entry(kicked, e.Aside(until=until))]
+    kicked = e.MemberKicked(user_id=command.user_id, by_user=case.who.user_id, reason=cleaned(command.reason))
+    return [e.Entry(kicked, e.Aside(until=until)), *rotate_without(case, command.user_id)]
+
+
+def cleaned(reason: str | None) -> str | None:
+    return clean_name(reason, 500, "reason", least=0) or None if reason is not None else None
 
 
 def unban(case: p.Case, command: c.Unban) -> Sequence[Happening]:
@@ -221,14 +171,16 @@ def unban(case: p.Case, command: c.Unban) -> Sequence[Happening]:
 def force_mute(case: p.Case, command: c.ForceMute) -> Sequence[Happening]:
     p.target(case, command.user_id)
     return [e.MediaForced(
-        user_id=command.user_id, admin_muted=command.muted, by_user=case.who.user_id, reason=command.reason,
+        user_id=command.user_id, admin_muted=command.muted, by_user=case.who.user_id,
+        reason=cleaned(command.reason),
     )]
 
 
 def force_video_off(case: p.Case, command: c.ForceVideoOff) -> Sequence[Happening]:
     p.target(case, command.user_id)
     return [e.VideoForced(
-        user_id=command.user_id, admin_video_off=command.video_off, by_user=case.who.user_id, reason=command.reason,
+        user_id=command.user_id, admin_video_off=command.video_off, by_user=case.who.user_id,
+        reason=cleaned(command.reason),
     )]
 
 
@@ -260,8 +212,10 @@ def set_state(case: p.Case, command: c.SetState) -> Sequence[Happening]:
 
 def update_room(case: p.Case, command: c.UpdateRoom) -> Sequence[Happening]:
     room = case.room
+    if (command.title, command.is_private, command.invite_key) == (None, None, None):
+        return []
     updated = e.RoomUpdated(
-        title=room.title if command.title is None else clean_name(command.title, 200, "title", least=0),
+        title=room.title if command.title is None else clean_name(command.title, 200, "title"),
         is_private=room.is_private if command.is_private is None else command.is_private,
         by_user=case.who.user_id,
     )
@@ -309,4 +263,13 @@ RULES: dict[type, tuple[Callable[[p.Case], None], Callable[[p.Case, Any], Sequen
     c.UpdateRoom:      (p.owner,      update_room),
     c.StartRecording:  (p.moderator,  start_recording),
     c.StopRecording:   (p.moderator,  stop_recording),
+
+    c.ChangeCover:     (p.moderator,  change_cover),
+    c.AddRecording:    (p.member,     add_recording),
+    c.DeleteRecording: (p.anyone,     delete_recording),
+
+    c.ShowDeviceKey:   (p.anyone,     show_device_key),
+    c.DistributeKey:   (p.moderator,  distribute_key),
+    c.StartKeyEpoch:   (p.inside,     start_key_epoch),
+    c.ShareKey:        (p.inside,     share_key),
 }

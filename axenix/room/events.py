@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 from msgspec import UNSET, Struct, UnsetType
 
 Role = Literal["owner", "admin", "guest"]
+KeyMode = Literal["server", "e2e"]
 
 
 class Event(Struct, tag_field="type", kw_only=True):
@@ -168,10 +169,54 @@ class RecordingStopped(Event, tag="record.stopped"):
     recording_active: bool = False
 
 
+class CoverChanged(Event, tag="cover.changed"):
+    cover_url: str | None
+    by_user: int
+
+
+class RecordingAdded(Event, tag="recording.added", kw_only=True):
+    id: int = 0
+    """The same number as `seq`."""
+    title: str
+    duration_sec: float
+    size: int
+    mime: str
+    sha256: str
+    uploader_user_id: int
+    expires_at: str | None
+
+    def stamp(self, seq: int, created_at: str) -> None:
+        self.seq, self.id, self.created_at = seq, seq, created_at
+
+
+class RecordingDeleted(Event, tag="recording.deleted"):
+    id: int
+    by_user: int | None
+    """null: its time to live is over."""
+
+
+class KeyChanged(Event, tag="key.changed"):
+    key_epoch: int
+    mode: KeyMode
+    by_user: int
+
+
+class KeyShared(Event, tag="key.shared"):
+    key_epoch: int
+    user_ids: list[int]
+
+
+class KeyRotateRequired(Event, tag="key.rotate_required"):
+    key_epoch: int
+    stale_at: str
+    """From then on messages that name this epoch are refused."""
+
+
 AnyEvent = (
     MemberJoined | MemberLeft | MemberKicked | MemberUnbanned | MemberUpdated | RoleChanged | MediaUpdated | MediaForced
     | VideoForced | SpeakChanged | HandRaised | HandLowered | ChatPosted | SealedChatPosted | ChatDeleted | StateChanged
-    | RoomUpdated | RecordingStarted | RecordingStopped
+    | RoomUpdated | RecordingStarted | RecordingStopped | CoverChanged | RecordingAdded | RecordingDeleted | KeyChanged
+    | KeyShared | KeyRotateRequired
 )
 
 CHAT = (ChatPosted, SealedChatPosted)
@@ -179,6 +224,7 @@ MODERATION = (
     MemberKicked, MemberUnbanned, RoleChanged, MediaForced, VideoForced, SpeakChanged, ChatDeleted, StateChanged,
     RoomUpdated, RecordingStarted, RecordingStopped,
 )
+KEYS = (KeyChanged, KeyShared)
 
 
 class Aside(Struct, omit_defaults=True):
@@ -188,6 +234,12 @@ class Aside(Struct, omit_defaults=True):
     until: str | None = None
     """The end of a ban."""
     invite_key: str | None = None
+    name: str | None = None
+    """The file of a recording."""
+    shares: dict[int, str] = {}
+    """The wrapped room key, by user id."""
+    holders: dict[int, str] = {}
+    """The device key that each was wrapped for; empty where the server made the room key."""
 
 
 class Entry(NamedTuple):
@@ -219,6 +271,13 @@ class ConnectionLost(Struct):
     at: float
 
 
+class DeviceKeyShown(Struct):
+    """What room keys are wrapped with for this member."""
+
+    user_id: int
+    x25519_b64: str | None
+
+
 class Passed(NamedTuple):
     """A signal on its way: to one peer, or (to = None) to all others."""
 
@@ -226,5 +285,5 @@ class Passed(NamedTuple):
     message: Struct
 
 
-Notice = SocketOpened | BeatHeard | ConnectionLost
-Fact = Entry | SocketOpened | BeatHeard | ConnectionLost | Passed
+Notice = SocketOpened | BeatHeard | ConnectionLost | DeviceKeyShown
+Fact = Entry | SocketOpened | BeatHeard | ConnectionLost | DeviceKeyShown | Passed

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from axenix.room import events as e
-from axenix.room.state import CIDS_KEPT, Member, Room, silence
+from axenix.room.state import CIDS_KEPT, DELETED_KEPT, KeyState, Member, Recording, Room, silence
 
 
 def apply(room: Room, fact: e.Entry | e.Notice) -> None:
@@ -50,7 +50,7 @@ def member_left(room: Room, event: e.MemberLeft, aside: e.Aside) -> None:
 def member_kicked(room: Room, event: e.MemberKicked, aside: e.Aside) -> None:
     member = room.members[event.user_id]
     end_stay(room, member, event.created_at)
-    member.role, member.expelled = "guest", True
+    member.role, member.expelled, member.shares = "guest", True, {}
     member.ban_until, member.ban_by, member.ban_reason = aside.until, event.by_user, event.reason
 
 
@@ -60,7 +60,8 @@ def end_stay(room: Room, member: Member, at: str) -> None:
         member.last_seen = at
     member.inside, member.mic_muted, member.cam_off = False, True, True
     lower(room, member.user_id)
-    for way in (room.presence.sockets, room.presence.heard, room.presence.lost):
+    here = room.presence
+    for way in (here.sockets, here.heard, here.lost, here.device_keys):
         way.pop(member.user_id, None)
 
 
@@ -137,6 +138,8 @@ def chat_posted(room: Room, event: e.ChatPosted, aside: e.Aside) -> None:
 
 def chat_deleted(room: Room, event: e.ChatDeleted, aside: e.Aside) -> None:
     """The text goes from history, which is the journal's; the room holds no text."""
+    room.deleted.append(event.id)
+    del room.deleted[:-DELETED_KEPT]
 
 
 def state_changed(room: Room, event: e.StateChanged, aside: e.Aside) -> None:
@@ -154,6 +157,37 @@ def room_updated(room: Room, event: e.RoomUpdated, aside: e.Aside) -> None:
 
 def recording_changed(room: Room, event: e.RecordingStarted | e.RecordingStopped, aside: e.Aside) -> None:
     room.recording_active = event.recording_active
+
+
+def cover_changed(room: Room, event: e.CoverChanged, aside: e.Aside) -> None:
+    room.cover_url = event.cover_url
+
+
+def recording_added(room: Room, event: e.RecordingAdded, aside: e.Aside) -> None:
+    room.recordings[event.id] = Recording(
+        event.id, event.title, event.duration_sec, event.size, event.mime, event.sha256, event.uploader_user_id,
+        event.created_at, event.expires_at, aside.name or "",
+    )
+
+
+def recording_deleted(room: Room, event: e.RecordingDeleted, aside: e.Aside) -> None:
+    room.recordings.pop(event.id, None)
+
+
+def key_changed(room: Room, event: e.KeyChanged, aside: e.Aside) -> None:
+    room.key_epoch, room.key = event.key_epoch, KeyState(event.mode)
+    room.key_ids[event.key_epoch] = event.seq
+    key_shared(room, event, aside)
+
+
+def key_shared(room: Room, event: e.KeyChanged | e.KeyShared, aside: e.Aside) -> None:
+    room.key.holders |= aside.holders
+    for user_id in aside.holders:
+        room.members[user_id].shares[event.key_epoch] = event.seq
+
+
+def key_rotate_required(room: Room, event: e.KeyRotateRequired, aside: e.Aside) -> None:
+    room.key.stale_at = event.stale_at
 
 
 FOLD: dict[type, Callable[[Room, Any, e.Aside], None]] = {
@@ -176,6 +210,12 @@ FOLD: dict[type, Callable[[Room, Any, e.Aside], None]] = {
     e.RoomUpdated: room_updated,
     e.RecordingStarted: recording_changed,
     e.RecordingStopped: recording_changed,
+    e.CoverChanged: cover_changed,
+    e.RecordingAdded: recording_added,
+    e.RecordingDeleted: recording_deleted,
+    e.KeyChanged: key_changed,
+    e.KeyShared: key_shared,
+    e.KeyRotateRequired: key_rotate_required,
 }
 
 
@@ -198,8 +238,16 @@ def connection_lost(room: Room, notice: e.ConnectionLost) -> None:
     room.presence.lost[notice.user_id] = notice.at
 
 
+def device_key_shown(room: Room, notice: e.DeviceKeyShown) -> None:
+    if notice.x25519_b64 is None:
+        room.presence.device_keys.pop(notice.user_id, None)
+    else:
+        room.presence.device_keys[notice.user_id] = notice.x25519_b64
+
+
 NOTICED: dict[type, Callable[[Room, Any], None]] = {
     e.SocketOpened: socket_opened,
     e.BeatHeard: beat_heard,
     e.ConnectionLost: connection_lost,
+    e.DeviceKeyShown: device_key_shown,
 }

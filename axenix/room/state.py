@@ -11,11 +11,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from axenix.room.events import Participant, Role
+from axenix.room.events import KeyMode, Participant, Role
 from axenix.room.moment import Moment
 
 RANK: dict[Role, int] = {"guest": 0, "admin": 1, "owner": 2}
 CIDS_KEPT = 1000
+DELETED_KEPT = 100
 BEAT_SECONDS = 45.0
 """A member present by REST alone is lost after this long without a heartbeat."""
 
@@ -42,6 +43,8 @@ class Member(Participant, kw_only=True):
     ban_reason: str | None = None
     cids: dict[str, int] = field(default_factory=dict)
     """The last cids of this member's chat, oldest first, with the seq each one made."""
+    shares: dict[int, int] = field(default_factory=dict)
+    """key epoch: the seq of the line that holds this member's wrap"""
     chat_marks: list[str] = field(default_factory=list)
     """When the last few messages were posted: what the chat rate counts."""
 
@@ -58,6 +61,31 @@ class Presence(Struct):
     """user id: monotonic time of the last REST heartbeat"""
     lost: dict[int, float] = field(default_factory=dict)
     """user id: monotonic time at which the connection was lost"""
+    device_keys: dict[int, str] = field(default_factory=dict)
+    """user id: X25519 public key, base64; of those inside who have one"""
+
+
+class Recording(Struct):
+    id: int
+    title: str
+    duration_sec: float
+    size: int
+    mime: str
+    sha256: str
+    uploader_user_id: int
+    created_at: str
+    expires_at: str | None
+    name: str
+
+
+class KeyState(Struct):
+    """The present key epoch; its number is the room's `key_epoch`."""
+
+    mode: KeyMode | None = None
+    holders: dict[int, str] = field(default_factory=dict)
+    """user id: the device key that the share was wrapped for; empty where the server made the key"""
+    stale_at: str | None = None
+    """Somebody who knows the key has gone; from then on it is refused."""
 
 
 class Room(Struct, kw_only=True):
@@ -73,6 +101,13 @@ class Room(Struct, kw_only=True):
     recording_active: bool = False
     cover_url: str | None = None
     key_epoch: int = 0
+    key: KeyState = field(default_factory=KeyState)
+    key_ids: dict[int, int] = field(default_factory=dict)
+    """key epoch: the seq of the `key.changed` that began it"""
+    recordings: dict[int, Recording] = field(default_factory=dict)
+    """By id, oldest first."""
+    deleted: list[int] = field(default_factory=list)
+    """The messages deleted last, so that two who delete one at the same time make one event."""
     hands_up: list[int] = field(default_factory=list)
     members: dict[int, Member] = field(default_factory=dict)
     """In the order of their last joining."""
@@ -146,6 +181,11 @@ def silence(room: Room, member: Member) -> str | None:
 def present(room: Room, user_id: int) -> bool:
     """Inside and not lost."""
     return user_id in room.presence.sockets or user_id in room.presence.heard
+
+
+def key_owners(room: Room) -> set[int]:
+    """Those inside who can be given a share."""
+    return {user_id for user_id in room.presence.device_keys if present(room, user_id)}
 
 
 def online_count(room: Room) -> int:

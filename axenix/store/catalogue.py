@@ -110,6 +110,11 @@ class Catalogue:
         return await self._database.read(
             lambda db: db.execute("SELECT id, slug FROM rooms WHERE awake = 1 ORDER BY id").fetchall())
 
+    async def covers(self) -> set[str]:
+        """The addresses of all covers there are."""
+        return await self._database.read(lambda db: {url for url, in db.execute(
+            "SELECT cover_url FROM rooms WHERE cover_url IS NOT NULL").fetchall()})
+
     async def erase(self, room: int) -> None:
         """The room is gone when this returns; its history follows in small steps. Raises Refused("room_not_found")."""
         def work(db: sqlite3.Connection) -> None:

@@ -94,16 +94,13 @@ class Database:
 
     @property
     def secret(self) -> bytes:
+        """The folder's own, made when it is first asked for. Raises CannotStart."""
         return load_or_make_secret(self._folder)
 
     @property
     def refusal(self) -> str | None:
         """The reason code with which writing is refused now."""
         return self._writer.refusal
-
-    @property
-    def commits(self) -> int:
-        return self._writer.commits
 
     def add(self, job: Job) -> None:
         """To be written with everything else that waits, in the order of the calls."""

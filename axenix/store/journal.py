@@ -29,19 +29,19 @@ KINDS = tuple(Kind)
 CLAIM = """
 SELECT floor, awake, frozen, snapshots.seq, max(
     snapshots.seq,
-    (SELECT coalesce(max(seq), 0) FROM events WHERE room = ?1),
-    (SELECT coalesce(max(seq), 0) FROM chat WHERE room = ?1)
-) FROM rooms JOIN snapshots ON room = id WHERE id = ?1
+    (SELECT coalesce(max(seq), 0) FROM events WHERE room = :room),
+    (SELECT coalesce(max(seq), 0) FROM chat WHERE room = :room)
+) FROM rooms JOIN snapshots ON room = id WHERE id = :room
 """
 LINES = """
-SELECT seq, kind, body, aside FROM events WHERE room = ?1 AND seq > ?2 AND seq <= ?3
-UNION ALL SELECT seq, 1, body, aside FROM chat WHERE room = ?1 AND seq > ?2 AND seq <= ?3
-ORDER BY seq LIMIT ?4
+SELECT seq, kind, body, aside FROM events WHERE room = :room AND seq > :after AND seq <= :upto
+UNION ALL SELECT seq, 1, body, aside FROM chat WHERE room = :room AND seq > :after AND seq <= :upto
+ORDER BY seq LIMIT :limit
 """
-CHAT = "SELECT seq, 1, body, aside FROM chat WHERE room = ? AND seq < ? ORDER BY seq DESC LIMIT ?"
+CHAT = "SELECT seq, 1, body, aside FROM chat WHERE room = :room AND seq < :before ORDER BY seq DESC LIMIT :limit"
 MODERATION = """
 SELECT seq, kind, body, aside FROM events INDEXED BY events_moderation
-WHERE room = ? AND kind = 2 AND seq < ? ORDER BY seq DESC LIMIT ?
+WHERE room = :room AND kind = 2 AND seq < :before ORDER BY seq DESC LIMIT :limit
 """
 AWAKE = "UPDATE rooms SET awake = 1 WHERE id = ?"
 REDACT = "UPDATE chat SET body = tombstone(body) WHERE room = ? AND seq = ?"
@@ -54,7 +54,7 @@ def insert(rows: int) -> str:
     return "INSERT INTO lines (room, seq, kind, body, aside) VALUES " + ", ".join(["(?, ?, ?, ?, ?)"] * rows)
 
 
-def select(statement: str, *values: int) -> Callable[[sqlite3.Connection], list[Line]]:
+def select(statement: str, **values: int) -> Callable[[sqlite3.Connection], list[Line]]:
     def read(db: sqlite3.Connection) -> list[Line]:
         rows = db.execute(statement, values).fetchall()
         return [Line(seq, KINDS[kind], body, aside) for seq, kind, body, aside in rows]
@@ -157,7 +157,7 @@ class SqliteJournal:
         self._terms += 1
         held = self._held[room] = Held(self._terms)  # from here on, all others are fenced
         await self.flushed()
-        row = await self._database.read(lambda db: db.execute(CLAIM, (room,)).fetchone())
+        row = await self._database.read(lambda db: db.execute(CLAIM, {"room": room}).fetchone())
         if row is None:
             if self._held.get(room) is held:
                 del self._held[room]
@@ -198,17 +198,20 @@ class SqliteJournal:
 
     async def after(self, room: int, seq: int, *, limit: int, upto: int | None = None) -> list[Line]:
         """The lines with seq < theirs <= upto, at most `limit`, in order."""
-        return await self._database.read(select(LINES, room, seq, END if upto is None else upto, limit))
+        upto = END if upto is None else upto
+        return await self._database.read(select(LINES, room=room, after=seq, upto=upto, limit=limit))
 
     async def chat(self, room: int, before: int | None, limit: int) -> list[Line]:
         """The last messages before this seq, newest last."""
-        lines = await self._database.read(select(CHAT, room, END if before is None else before, limit))
+        before = END if before is None else before
+        lines = await self._database.read(select(CHAT, room=room, before=before, limit=limit))
         return lines[::-1]
 
     async def moderation(self, room: int, before: int | None, limit: int) -> list[Line]:
         """What moderators did before this seq, newest first."""
-        return await self._database.read(select(MODERATION, room, END if before is None else before, limit))
+        before = END if before is None else before
+        return await self._database.read(select(MODERATION, room=room, before=before, limit=limit))
 
     async def line(self, room: int, seq: int) -> Line | None:
-        lines = await self._database.read(select(LINES, room, seq - 1, seq, 1))
+        lines = await self.after(room, seq - 1, limit=1, upto=seq)
         return lines[0] if lines else None

@@ -13,15 +13,25 @@ from axenix.store.database import Database
 
 KEPT = 10_000
 """People in memory: every request asks for one."""
-CHANGEABLE = ("nickname", "avatar_url", "public_key_pem")
-COLUMNS = "id, nickname, avatar_url, public_key_pem"
+CHANGEABLE = ("nickname", "avatar_url", "public_key_pem", "device_key")
+COLUMNS = "id, nickname, avatar_url, public_key_pem, device_key"
 
 
-class Person(Struct, frozen=True):
+class User(Struct, frozen=True):
+    """A person as everybody may see it."""
+
     id: int
     nickname: str
     avatar_url: str | None = None
     public_key_pem: str | None = None
+
+
+class Person(User, frozen=True):
+    device_key: str | None = None
+    """X25519, base64; shown to those who are in a room together."""
+
+    def shown(self) -> User:
+        return User(self.id, self.nickname, self.avatar_url, self.public_key_pem)
 
 
 class People:
@@ -50,7 +60,7 @@ class People:
         return self._remember(person) if changes == self._changes else person  # which may be out of date by now
 
     async def update(self, number: int, **changes: str | None) -> Person:
-        """Change what is named: nickname, avatar_url, public_key_pem. Raises Refused("user_not_found")."""
+        """Change what is named, of `CHANGEABLE`. Raises Refused("user_not_found")."""
         what = ", ".join(f"{name} = :{name}" for name in CHANGEABLE if name in changes) or "id = id"
 
         def work(db: sqlite3.Connection) -> Person:
@@ -58,6 +68,11 @@ class People:
         done = self._database.write(work)
         done.add_done_callback(self._replace)
         return await asyncio.shield(done)  # if the asker goes away, memory must still hear of it
+
+    async def avatars(self) -> set[str]:
+        """The addresses of all avatars there are."""
+        return await self._database.read(lambda db: {url for url, in db.execute(
+            "SELECT avatar_url FROM people WHERE avatar_url IS NOT NULL").fetchall()})
 
     def _replace(self, done: asyncio.Future[Person]) -> None:
         self._changes += 1

@@ -30,7 +30,7 @@ PASSING = {
 }
 """What keeps a database from being opened without being the database's fault."""
 
-TODAY = """
+VERSION_1 = """
 CREATE TABLE people (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     nickname TEXT NOT NULL,
@@ -108,7 +108,9 @@ CREATE TABLE erased (room INTEGER PRIMARY KEY) STRICT;  -- rooms that are gone, 
 CREATE TABLE probe (id INTEGER PRIMARY KEY, filling BLOB) STRICT;
 """
 
-MIGRATIONS = (TODAY,)
+VERSION_2 = "ALTER TABLE people ADD COLUMN device_key TEXT"  # X25519, base64
+
+MIGRATIONS = (VERSION_1, VERSION_2)
 """Each takes the database one version further, in a transaction of its own. Once released they never change."""
 
 

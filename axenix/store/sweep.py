@@ -40,8 +40,8 @@ def purge_room(db: sqlite3.Connection, room: int) -> None:
         "UPDATE chat SET room = NULL, body = x'', aside = NULL"
         " WHERE id IN (SELECT id FROM chat WHERE room = ? LIMIT ?)", (room, STEP)).rowcount
     deleted = db.execute(
-        "DELETE FROM events WHERE room = ?1 AND seq IN (SELECT seq FROM events WHERE room = ?1 LIMIT ?2)",
-        (room, STEP)).rowcount
+        "DELETE FROM events WHERE room = :room AND seq IN (SELECT seq FROM events WHERE room = :room LIMIT :step)",
+        {"room": room, "step": STEP}).rowcount
     if not emptied and not deleted:
         db.execute("DELETE FROM erased WHERE room = ?", (room,))
 

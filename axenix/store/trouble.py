@@ -40,13 +40,16 @@ class Trouble:
 
     def with_writing(self, error: Exception) -> str:
         """The reason code with which to refuse."""
-        self._log("write", error)
+        if self._logged != str(error):  # once, and not with every probe
+            self._logged = str(error)
+            trace = None if isinstance(error, sqlite3.OperationalError) else error
+            log.error("the storage cannot write: %s", error, exc_info=trace)
         if code_of(error) == sqlite3.SQLITE_IOERR and not is_full(error):
             self.end(f"the disk failed while the database was written: {error}", FAILED)
         return self._reason(error)
 
     def with_reading(self, error: Exception) -> str:
-        self._log("read", error)
+        log.error("the storage cannot read: %s", error)
         return self._reason(error)
 
     def is_over(self) -> None:
@@ -67,12 +70,6 @@ class Trouble:
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             self.end(f"the database is damaged: {error}", DAMAGED)
         return "storage_full" if is_full(error) else "storage_unavailable"
-
-    def _log(self, what: str, error: Exception) -> None:
-        if self._logged != str(error):  # once, and not with every probe
-            self._logged = str(error)
-            trace = None if isinstance(error, sqlite3.OperationalError) else error
-            log.error("the storage cannot %s: %s", what, error, exc_info=trace)
 
     def _heed(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):

@@ -21,8 +21,6 @@ MUCH = 1000
 MOMENT = 1.0
 LONG = (64 << 20) // 4096
 """Pages in the log, after which it is cut even if that takes a while."""
-WIPE_GAP = 0.25
-"""Seconds between two truncations for the sake of what was deleted, so that many deletions share one."""
 PATIENCE_MS = 50
 """How long a truncation waits for those who read: everyone who writes waits with it."""
 
@@ -51,10 +49,10 @@ class Wal:
         self._connection = connection
         self._trouble = trouble
         self._rows = 0
-        self._has_traces = False
+        self._has_traces = True  # a crash may have left some
         self._is_long = False
-        self._wiped_at = -WIPE_GAP
         self._some, self._much = asyncio.Event(), asyncio.Event()
+        self._some.set()
         self._task = asyncio.create_task(self._run())
         trouble.watch(self._task)
 
@@ -65,10 +63,9 @@ class Wal:
             self._much.set()
 
     async def wipe(self) -> None:
-        """Leave nothing deleted in the log: now, or in a moment if that has only just been done or somebody reads."""
+        """Leave nothing deleted in the log: now, or in a moment if somebody reads."""
         self._has_traces = True
-        if asyncio.get_running_loop().time() - self._wiped_at >= WIPE_GAP:
-            await self._checkpoint()
+        await self._checkpoint()
 
     async def close(self) -> None:
         """All of it into the file, which is then the database by itself."""
@@ -98,7 +95,5 @@ class Wal:
         self._is_long = progress.pages > LONG
         if had_traces and progress.is_blocked:
             self._has_traces = True
-        elif had_traces:
-            self._wiped_at = asyncio.get_running_loop().time()
         if self._has_traces or self._is_long:
             self._some.set()

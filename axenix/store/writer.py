@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
 from typing import Generic, TypeVar
@@ -28,7 +29,7 @@ STALLED_SECONDS = 10.0
 """A commit that takes longer keeps nobody waiting any more: who comes now is refused."""
 
 
-class Job:
+class Job(ABC):
     """Part of a group: written in the connection's thread, settled in the loop."""
 
     is_taken = False
@@ -41,20 +42,19 @@ class Job:
         """A transaction by itself: it needs no BEGIN and COMMIT around it."""
         return False
 
+    @abstractmethod
     def write(self, db: sqlite3.Connection) -> None:
         """What is raised here undoes the whole group."""
-        raise NotImplementedError
 
+    @abstractmethod
     def settle(self, refusal: str | None) -> None:
         """It is durable, or else nothing of it was written, for this reason."""
-        raise NotImplementedError
 
 
 class Call(Job, Generic[T]):
     """A function whose own errors (a name that is taken) undo nothing but itself."""
 
-    def __init__(self, work: Callable[[sqlite3.Connection], T], leaves_traces: bool = False) -> None:
-        self.leaves_traces = leaves_traces
+    def __init__(self, work: Callable[[sqlite3.Connection], T]) -> None:
         self.future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._work = work
         self._answer: Callable[[], None]
@@ -103,7 +103,6 @@ def probe(db: sqlite3.Connection) -> None:
 
 class Writer:
     def __init__(self, connection: aiosqlite.Connection, wal: Wal, trouble: Trouble) -> None:
-        self.commits = 0
         self._connection = connection
         self._wal = wal
         self._trouble = trouble
@@ -165,7 +164,6 @@ class Writer:
             return
         finally:
             self._busy_since = None
-        self.commits += 1
         self._wal.grew(rows)
         if any(job.leaves_traces for job in group):
             await self._wal.wipe()

@@ -31,7 +31,7 @@ async def guest(request: web.Request) -> web.Response:
         must_be(person, request.query["user_id"])
     if person is None:
         person = await welcome(request, "Guest" if wanted.nickname is None else wanted.nickname)
-    return answer({**pass_for(house, person), "user": person}, 201)
+    return answer({**pass_for(house, person), "user": person.shown()}, 201)
 
 
 async def welcome(request: web.Request, nickname: str, public_key_pem: str | None = None) -> Person:

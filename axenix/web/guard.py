@@ -32,6 +32,13 @@ SAFE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 
+TUS_ASKS = "Tus-Resumable, Upload-Length, Upload-Offset, Upload-Metadata, Upload-Checksum"
+TUS_TELLS = (
+    "Location, Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, Upload-Length, "
+    "Upload-Offset, Upload-Metadata, Upload-Expires"
+)
+"""Headers that pages of other origins may send, and read, when they upload in pieces."""
+
 # ---- answers --------------------------------------------------------------------------------------------------------
 
 
@@ -54,24 +61,40 @@ def refusal(refused: Refused) -> web.Response:
 async def errors_become_answers(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         response = await handler(request)
-    except Refused as refused:
-        response = refusal(refused)
-    except web.HTTPRequestEntityTooLarge:
-        response = refusal(Refused("too_large"))
-    except web.HTTPException as error:
-        if error.status < 400:
-            raise
-        response = answer({"detail": error.reason, "reason": error.reason.lower().replace(" ", "_")}, error.status)
-        if "Allow" in error.headers:
-            response.headers["Allow"] = error.headers["Allow"]
-    except Exception:
-        log.exception("%s %s failed", request.method, request.path)
-        response = answer({"detail": "A fault of the server; it has been logged.", "reason": "internal"}, 500)
+    except web.HTTPSuccessful:
+        raise
+    except Exception as error:
+        response = answer_to(request, error)
     if not response.prepared:
         for name, value in SAFE_HEADERS.items():
             response.headers.setdefault(name, value)
         _allow_origin(request, response)
     return response
+
+
+def answer_to(request: web.Request, error: Exception) -> web.Response:
+    match error:
+        case Refused():
+            return refusal(error)
+        case web.HTTPRequestEntityTooLarge():
+            return refusal(Refused("too_large"))
+        case web.HTTPMethodNotAllowed(allowed_methods=allowed) if allowed != {"OPTIONS"}:
+            response = plain(error)
+            response.headers["Allow"] = error.headers["Allow"]
+            return response
+        case web.HTTPMethodNotAllowed():  # only the preflight of CORS answers here, as it does everywhere
+            return plain(web.HTTPNotFound())
+        case web.HTTPException():
+            return plain(error)
+        case ConnectionError():  # the client has gone, and nobody hears this
+            return web.Response(status=400)
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    return answer({"detail": "A fault of the server; it has been logged.", "reason": "internal"}, 500)
+
+
+def plain(error: web.HTTPException) -> web.Response:
+    """What aiohttp says by itself, in the shape of all refusals: there is no such path, or no such method there."""
+    return answer({"detail": error.reason, "reason": error.reason.lower().replace(" ", "_")}, error.status)
 
 
 # ---- origins --------------------------------------------------------------------------------------------------------
@@ -92,7 +115,7 @@ def _allow_origin(request: web.Request, response: web.StreamResponse) -> None:
     origin = request.headers.get("Origin")
     if origin is not None and origin_allowed(request):
         response.headers["Access-Control-Allow-Origin"] = origin
-        response.headers["Access-Control-Expose-Headers"] = "Retry-After"
+        response.headers["Access-Control-Expose-Headers"] = f"Retry-After, {TUS_TELLS}"
         response.headers.add("Vary", "Origin")
 
 
@@ -102,7 +125,7 @@ async def preflight(request: web.Request) -> web.Response:
         raise Refused("forbidden", "Pages of this origin may not use this server (AXENIX_ALLOWED_ORIGINS).")
     return web.Response(status=204, headers={
         "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, HEAD",
-        "Access-Control-Allow-Headers": "Authorization, Content-Type",
+        "Access-Control-Allow-Headers": f"Authorization, Content-Type, {TUS_ASKS}",
         "Access-Control-Max-Age": "600",
     })
 
@@ -124,13 +147,17 @@ def bearer(request: web.Request) -> str | None:
 
 async def whoever(request: web.Request) -> Person | None:
     """The user that the token names, or None where there is no token. Raises Refused("invalid_token")."""
-    if "Authorization" not in request.headers:
-        return None
-    person, _ = await known(request, bearer(request) or "")
+    person = None
+    if "Authorization" in request.headers:
+        person, _ = await known(request, bearer(request) or "")
+    must_be_named(request, person)
+    return person
+
+
+def must_be_named(request: web.Request, person: Person | None) -> None:
     for name in ("actor_user_id", "uploader_user_id"):
         if name in request.query:
             must_be(person, request.query[name])
-    return person
 
 
 async def known(request: web.Request, raw: str) -> tuple[Person, tokens.Token]:
@@ -179,7 +206,7 @@ async def body(request: web.Request, kind: type[T], person: Person | None, *, ow
         found: T = _decoder(kind).decode(raw)
     except msgspec.ValidationError as error:
         raise Refused("bad_payload", str(error).replace("$.", "")) from None
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Refused("bad_json") from None
     claimed = [claims.actor_user_id, claims.uploader_user_id, claims.user_id if own_user_id else None]
     for claim in claimed:

@@ -7,10 +7,15 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from axenix.config import Config
+from axenix.links import key_from
+from axenix.pictures import Pictures
 from axenix.rooms import Rooms
 from axenix.store.catalogue import Catalogue
+from axenix.store.files import Files
 from axenix.store.journal import SqliteJournal
+from axenix.store.partials import Partials
 from axenix.store.people import People
+from axenix.web.arrivals import Uploads
 from axenix.web.limits import PerKey, SlidingCount, TokenBucket, misses, per_minute
 from axenix.web.socket import Socket
 
@@ -31,10 +36,15 @@ class House:
     sockets_by_address: dict[str, int] = field(default_factory=dict)
     wrong_invites: PerKey[SlidingCount] = field(default_factory=lambda: misses(GUESSES, GUESS_SECONDS))
     new_guests: PerKey[TokenBucket] | None = None
+    uploads: Uploads = field(default_factory=Uploads)
+    pictures: Pictures = field(default_factory=Pictures)
 
     def __post_init__(self) -> None:
         if self.config.guest_rate:
             self.new_guests = per_minute(self.config.guest_rate)
+        self.files = Files(self.config.data_dir)
+        self.partials = Partials(self.files.uploads)
+        self.link_key = key_from(self.secret)
 
 
 HOUSE = web.AppKey("house", House)

@@ -10,10 +10,11 @@ from msgspec import Meta, Struct
 from axenix.errors import Refused
 from axenix.room import permits as p
 from axenix.room.commands import Beat, Join, Leave
-from axenix.room.moment import Moment
-from axenix.room.state import Member, Room, status
+from axenix.room.moment import Moment, iso
+from axenix.room.state import Member, Room, present, status
 from axenix.rooms import clock
 from axenix.store.people import Person
+from axenix.web.device_keys import show_latest
 from axenix.web.guard import answer, body, must_be, slug_of, user
 from axenix.web.house import house_of
 from axenix.web.rooms import guessed_wrong, no_more_guesses
@@ -36,16 +37,23 @@ def participant(room: Room, member: Member, now: Moment) -> dict[str, Any]:
     return {
         "user_id": member.user_id, "nickname": member.nickname, "avatar_url": member.avatar_url, "role": member.role,
         "status": state, "is_online": state == "active",
-        "last_seen": now.iso if state == "active" else member.last_seen,
+        "last_seen": last_seen(room, member, now),
         "mic_muted": member.mic_muted, "cam_off": member.cam_off, "hand_raised": member.user_id in room.hands_up,
         "admin_muted": member.admin_muted, "admin_video_off": member.admin_video_off, "can_speak": member.can_speak,
     }
 
 
+def last_seen(room: Room, member: Member, now: Moment) -> str | None:
+    if present(room, member.user_id):
+        return now.iso
+    lost = room.presence.lost.get(member.user_id)
+    return member.last_seen if lost is None else iso(now.ms - int((now.mono - lost) * 1000))
+
+
 @routes.get("/api/participants/{slug}")
 async def everyone(request: web.Request) -> web.Response:
     person = await asker(request)
-    wanted = set(filter(None, request.query.get("status", "active,lost").split(",")))
+    wanted = set(filter(None, (request.query.get("status") or "active,lost").split(",")))
     if not wanted <= STATUSES:
         raise Refused("bad_payload", f"`status` is one or more of {', '.join(sorted(STATUSES))}.")
 
@@ -67,11 +75,14 @@ async def join(request: web.Request) -> web.Response:
     if entrance.invite_key is not None:
         no_more_guesses(request)
     try:
-        return await act(request, person, Join(person.nickname, person.avatar_url, entrance.invite_key))
+        command = Join(person.nickname, person.avatar_url, entrance.invite_key, person.device_key)
+        joined = await act(request, person, command)
     except Refused as refused:
         if refused.reason == "invite_required_or_invalid" and entrance.invite_key is not None:
             guessed_wrong(request)
         raise
+    await show_latest(house_of(request), slug_of(request), person)
+    return joined
 
 
 @routes.post("/api/participants/{slug}/heartbeat")

@@ -18,9 +18,11 @@ from axenix.room.text import SLUG, clean_name, slug_from_title
 from axenix.rooms import clock
 from axenix.scribe import card_of
 from axenix.store.catalogue import Listed
+from axenix.store.files import at_the_disk
 from axenix.store.people import Person
 from axenix.web.guard import address, answer, body, number, slug_of, user, whoever
 from axenix.web.house import House, house_of
+from axenix.web.tus import forget_all
 
 routes = web.RouteTableDef()
 
@@ -101,6 +103,7 @@ async def read(request: web.Request) -> web.Response:
 
 @routes.get("/api/rooms/{slug}/exists")
 async def exists(request: web.Request) -> web.Response:
+    await whoever(request)
     house, slug = house_of(request), request.match_info["slug"]
     return answer({"exists": bool(SLUG.match(slug)) and await house.catalogue.find(slug) is not None})
 
@@ -140,7 +143,11 @@ async def update(request: web.Request) -> web.Response:
 async def delete(request: web.Request) -> web.Response:
     person, house, slug = await user(request), house_of(request), slug_of(request)
     await house.rooms.read(slug, lambda room: p.owner(p.Case(room, p.Who(person.id), clock())))
-    await house.rooms.delete(slug)
+    async with house.uploads.turn(f"cover of {slug}"):
+        listed = await listed_of(house, slug)
+        await house.rooms.delete(slug)
+        await at_the_disk(house.files.forget_room, slug, listed.cover_url)
+    await forget_all(house, lambda upload: upload.room == listed.id)
     return answer({"ok": True})
 
 

@@ -17,6 +17,8 @@ from axenix.errors import Close
 
 CLOSE_SECONDS = 2.0
 """How long a peer may take to answer our close before it is cut off."""
+SLOW_SECONDS = 0.5
+"""The same for one that has not been reading: it has had its time."""
 LITTLE = 64 * 1024
 """Bytes left to send when a peer counts as drained."""
 DRAIN_SECONDS = 5.0
@@ -54,7 +56,8 @@ class Socket:
         if self.code is None:
             self.write(wire.close_frame(code))
             self.code = code
-            asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._transport.abort)
+            patience = SLOW_SECONDS if code == Close.TOO_SLOW else CLOSE_SECONDS
+            asyncio.get_running_loop().call_later(patience, self._transport.abort)
 
     async def drained(self) -> None:
         """Polls, because waiting on aiohttp's own drain and being cancelled there would poison the connection."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from aiohttp import web
 
 from axenix import wire
@@ -22,14 +24,14 @@ PAGE, MOST = 200, 1000
 
 async def page_or_reset(
     journal: Journal, actor: RoomActor, after_seq: int, limit: int, epoch: str | None
-) -> tuple[str, bytes]:
-    """The type of the message that answers, `sync.batch` or `sync.reset`, and the JSON of its fields."""
+) -> bytes | Callable[[Room], bytes]:
+    """The JSON of a page; or, where the client has lost track, what makes the JSON of a reset of the room."""
     horizon = actor.horizon()
     reason = lost_track(horizon, after_seq, epoch)
     if reason is None:
         try:
             page, _ = await read_page(journal, actor.number, horizon, after_seq, limit)
-            return "sync.batch", page
+            return page
         except Hole:
             reason = "truncated"
 
@@ -37,7 +39,7 @@ async def page_or_reset(
         seen = wire.encode(snapshot(room))
         return wire.reset(reason, seen, room.seq + 1, horizon.floor, room.epoch)
 
-    return "sync.reset", await actor.read(view)
+    return view
 
 
 @routes.get("/api/sync/{slug}")
@@ -46,5 +48,7 @@ async def sync(request: web.Request) -> web.Response:
     await readable(house, slug, person.id)
     after, limit = number(request, "after_seq", 0, 0, MAX_ID), number(request, "limit", PAGE, 1, MOST)
     actor = await house.rooms.open(slug)
-    kind, fields = await page_or_reset(house.journal, actor, after, limit, request.query.get("epoch"))
-    return answer(fields if kind == "sync.batch" else b'{"reset":' + fields + b"}")
+    page = await page_or_reset(house.journal, actor, after, limit, request.query.get("epoch"))
+    if isinstance(page, bytes):
+        return answer(page)
+    return answer(b'{"reset":' + await house.rooms.read(slug, page) + b"}")

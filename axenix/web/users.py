@@ -12,9 +12,9 @@ from axenix.room.commands import ShowProfile
 from axenix.room.permits import Who
 from axenix.room.text import clean_name
 from axenix.room_keys import check_public_key
-from axenix.store.people import Person
+from axenix.store.people import Person, User
 from axenix.web.auth import pass_for, welcome
-from axenix.web.guard import answer, body, path_id, user
+from axenix.web.guard import answer, body, path_id, user, whoever
 from axenix.web.house import House, house_of
 
 routes = web.RouteTableDef()
@@ -33,10 +33,10 @@ class Profile(Struct):
 
 @routes.post("/api/users")
 async def create(request: web.Request) -> web.Response:
-    wanted = await body(request, NewUser, None)
+    wanted = await body(request, NewUser, await whoever(request))
     key = await checked(wanted.public_key_pem)
     person = await welcome(request, wanted.nickname, key)
-    shown = {name: getattr(person, name) for name in person.__struct_fields__}
+    shown = {name: getattr(person, name) for name in User.__struct_fields__}
     return answer({**shown, **pass_for(house_of(request), person)}, 201)
 
 
@@ -46,7 +46,7 @@ async def read(request: web.Request) -> web.Response:
     person = await house_of(request).people.find(path_id(request, "id", "user_not_found"))
     if person is None:
         raise Refused("user_not_found")
-    return answer(person)
+    return answer(person.shown())
 
 
 @routes.patch("/api/users/{id}")
@@ -62,7 +62,7 @@ async def update(request: web.Request) -> web.Response:
     house = house_of(request)
     changed = await house.people.update(person.id, **changes)
     show(house, changed)
-    return answer(changed)
+    return answer(changed.shown())
 
 
 def oneself(request: web.Request, person: Person) -> None:

@@ -7,7 +7,6 @@ Awaits nothing of the room while reading, so a waiting commit never holds up the
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 
 from aiohttp import web
@@ -23,15 +22,13 @@ from axenix.room.text import SLUG
 from axenix.store.people import Person
 from axenix.tokens import Token
 from axenix.turn import Resume
-from axenix.web.guard import address, bearer, known, origin_allowed
+from axenix.web.device_keys import show_latest
+from axenix.web.guard import address, bearer, known, must_be_named, origin_allowed
 from axenix.web.house import House, house_of
 from axenix.web.limits import SlidingCount, TokenBucket
 from axenix.web.rooms import guessed_wrong, no_more_guesses
 from axenix.web.socket import Socket
 from axenix.web.sync import PAGE, page_or_reset
-
-log = logging.getLogger(__name__)
-logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)  # it would log offered subprotocols, tokens and all
 
 routes = web.RouteTableDef()
 
@@ -92,7 +89,7 @@ async def attend(request: web.Request, socket: Socket, from_here: int) -> None:
                 pass  # until it has answered our close, or is cut off
             return
         expiry = asyncio.get_running_loop().call_later(
-            min(max(0.0, token.expires_at - time.time()), 10**6), socket.close, Close.TOKEN_EXPIRED)
+            max(0.0, token.expires_at - time.time()), socket.close, Close.TOKEN_EXPIRED)
         try:
             await Listener(house, actor, socket).listen()
         finally:
@@ -111,7 +108,9 @@ async def admit(request: web.Request, house: House, from_here: int) -> tuple[Per
     if most and from_here > most:
         raise Refused("rate_limited", f"At most {most} connections from one address.")
     raw = bearer(request) or offered(request) or request.query.get("token")
-    return await known(request, raw or "")
+    person, token = await known(request, raw or "")
+    must_be_named(request, person)
+    return person, token
 
 
 def offered(request: web.Request) -> str | None:
@@ -129,12 +128,14 @@ async def enter(request: web.Request, house: House, socket: Socket, person: Pers
     if invite_key is not None:
         no_more_guesses(request)
     try:
-        return await house.rooms.join(
-            slug, socket, c.Join(person.nickname, person.avatar_url, invite_key), resume_of(request))
+        command = c.Join(person.nickname, person.avatar_url, invite_key, person.device_key)
+        actor = await house.rooms.join(slug, socket, command, resume_of(request))
     except Refused as refused:
         if refused.reason == "invite_required_or_invalid" and invite_key is not None:
             guessed_wrong(request)
         raise
+    await show_latest(house, slug, person)
+    return actor
 
 
 def resume_of(request: web.Request) -> Resume | None:
@@ -214,9 +215,12 @@ class Listener:
 
     async def _page(self, wanted: c.Subscribe) -> None:
         limit = min(max(1, PAGE if wanted.limit is None else wanted.limit), 1000)
-        kind, fields = await page_or_reset(
-            self._house.journal, self._actor, wanted.after_seq, limit, wanted.epoch)
-        self._say(wire.typed(kind, fields), wanted.cid)
+        page = await page_or_reset(self._house.journal, self._actor, wanted.after_seq, limit, wanted.epoch)
+        acked = b"" if wanted.cid is None else wire.ack(wanted.cid, None)
+        if isinstance(page, bytes):
+            self._actor.audience.whisper(self._socket, wire.typed("sync.batch", page) + acked)
+        else:  # between two events that the peer hears, or its next one would not follow
+            self._actor.whisper(self._socket, lambda room: wire.typed("sync.reset", page(room)) + acked)
         await self._socket.drained()
 
     def _say(self, frame: bytes, cid: str | None) -> None:

@@ -1,0 +1,63 @@
+"""Who is uploading now, and how much of it has come: nothing that outlives the process.
+
+Knows people and rooms by their names only; requests are the business of uploads.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+from weakref import WeakValueDictionary
+
+from axenix.errors import Refused
+from axenix.store.files import Draft
+
+AT_ONCE = 2
+"""Uploads of one person."""
+
+
+class Stoppable(Protocol):
+    def stop(self) -> None: ...
+
+
+class Uploads:
+    """What is going on now, and nothing that outlives it."""
+
+    def __init__(self) -> None:
+        self._people: Counter[int] = Counter()
+        self._arriving: dict[str | None, list[Draft]] = {}
+        self.bodies: dict[str, Stoppable] = {}
+        """By tus upload: the one that is being written."""
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @contextmanager
+    def by(self, user_id: int) -> Iterator[None]:
+        if self._people[user_id] >= AT_ONCE:
+            raise Refused("rate_limited", f"At most {AT_ONCE} uploads of one person at once.", retry_after=5.0)
+        self._people[user_id] += 1
+        try:
+            yield
+        finally:
+            self._people[user_id] -= 1
+            self._people += Counter()  # forgets those who are at zero
+
+    @contextmanager
+    def into(self, slug: str | None, draft: Draft) -> Iterator[None]:
+        """While it arrives it counts against the quota of its room."""
+        self._arriving.setdefault(slug, []).append(draft)
+        try:
+            yield
+        finally:
+            self._arriving[slug].remove(draft)
+            if not self._arriving[slug]:
+                del self._arriving[slug]
+
+    def arriving(self, slug: str) -> int:
+        return sum(draft.size for draft in self._arriving.get(slug, ()))
+
+    def turn(self, what: str) -> asyncio.Lock:
+        """Whoever replaces a file and removes the one before does so alone."""
+        return self._turns.setdefault(what, asyncio.Lock())
