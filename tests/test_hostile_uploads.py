@@ -161,8 +161,7 @@ async def test_tricks_in_names_lead_nowhere(party: Party, data: Path, filename: 
     outside = {path for path in data.parent.rglob("*") if "static" not in path.parts and "uploads" not in path.parts}
     safe = filename.replace("\r\n", "%0D%0A").encode("utf-8", "replace").decode("latin-1")
     about = f"--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{safe}\"\r\n\r\n"
-    body = about.encode("latin-1") + WEBM + f"\r\n--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\n".encode()
-    body += filename[:150].encode() + f"\r\n--{BOUNDARY}--\r\n".encode()
+    body = about.encode("latin-1") + WEBM + b"\r\n" + whole(part("title", filename[:150].encode()))
     answer = await send_raw(party.gus, f"/api/recordings/{party.slug}/upload", body)
     assert answer.status == 201, answer
     after = {path for path in data.parent.rglob("*") if "static" not in path.parts and "uploads" not in path.parts}

@@ -128,3 +128,21 @@ async def test_what_a_crash_has_left_without_an_owner_goes_at_the_next_start(ser
         while kept(server.data_dir) != files:
             await asyncio.sleep(0.05)
     assert not (static / "records" / "gone").exists()
+
+
+async def test_a_polite_end_waits_for_no_upload_and_leaves_nothing_of_it(server: ServerProcess, api: Api) -> None:
+    ann = await api.guest("Ann")
+    slug = (await ann.create_room(title="Ended"))["slug"]
+
+    async def hanging() -> AsyncIterator[bytes]:
+        yield part("file", webm(1_000_000))
+        await asyncio.sleep(60)
+
+    uploading = asyncio.create_task(post(ann, f"/api/recordings/{slug}/upload", hanging(), FORM))
+    while not kept(server.data_dir):
+        await asyncio.sleep(0.02)
+    began = time.monotonic()
+    assert await server.terminate() == 0 and time.monotonic() - began < 5
+    with pytest.raises(aiohttp.ClientError):
+        await uploading
+    assert kept(server.data_dir) == []

@@ -16,8 +16,8 @@ from axenix.room.state import Room
 from axenix.rooms import clock
 from axenix.store.files import Leftover, at_the_disk, names, remove
 from axenix.web.house import House
+from axenix.web.pieces import forget_all
 from axenix.web.recordings import forget
-from axenix.web.tus import forget_all
 
 log = logging.getLogger(__name__)
 

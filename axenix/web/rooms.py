@@ -22,7 +22,7 @@ from axenix.store.files import at_the_disk
 from axenix.store.people import Person
 from axenix.web.guard import address, answer, body, number, slug_of, user, whoever
 from axenix.web.house import House, house_of
-from axenix.web.tus import forget_all
+from axenix.web.pieces import forget_all
 
 routes = web.RouteTableDef()
 
