@@ -62,13 +62,23 @@ export class Archive {
   }
 
   /** Everything that is missing, if anything is. */
-  async complete() {
+  async settle() {
     if (this.#whole) return;
     await this.#ask(async (token) => {
       await this.#lines(token);
       this.#whole = true;
       await this.#invitation(token);
     });
+  }
+
+  /** @param {string} cid */
+  acked(cid) {
+    this.log.said(cid);
+  }
+
+  /** @param {import("./protocol.js").Refusal} refusal */
+  refused({ cid, reason }) {
+    if (cid) this.log.refused(cid, reason);
   }
 
   async readBack() {

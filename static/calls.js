@@ -47,7 +47,7 @@ export class Calls {
   }
 
   /** @param {RoomEvent} event @param {Snapshot} state the room after it */
-  follow({ type, user_id }, state) {
+  take({ type, user_id }, state) {
     const mine = user_id === this.#ours.me;
     if (type === "member.joined" && mine) {
       this.close(); // whoever was connected to us has hung up when we left
@@ -84,7 +84,7 @@ export class Calls {
     this.#peers.forEach((peer) => peer.refresh());
   }
 
-  revive() {
+  settle() {
     this.#peers.forEach((peer) => peer.revive());
   }
 

@@ -5,6 +5,7 @@
  * An invitation travels in the fragment, which is never sent; it is taken out of the address as soon as it is read.
  */
 
+import { actions } from "./actions.js";
 import { Api, ApiError } from "./api.js";
 import { Identity, claimSlot } from "./identity.js";
 import { LocalMedia } from "./media.js";
@@ -17,7 +18,6 @@ import { lobby } from "./view/lobby.js";
 
 /** @typedef {import("./media.js").Kind} Kind */
 /** @typedef {import("./view/lobby.js").Entrance} Entrance */
-/** @typedef {(key: string, ...args: string[]) => void} Tell */
 
 const SLUG = /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/;
 const FRAME = 16;
@@ -165,37 +165,16 @@ function view(slug) {
     /** @param {Session} begun */
     begin(begun) {
       show(() => {
-        call = new Call(actions(begun, (key, ...args) => call?.say({ key, args })), call);
+        call = new Call(actions(begun, {
+          tell: (key, ...args) => call?.say({ key, args }),
+          left: () => ended(slug, 1000, null),
+          language: switchLanguage,
+        }), call);
         changed();
         return call.element;
       });
     },
   };
-}
-
-/** @param {Session} session @param {Tell} tell @returns {import("./view/call.js").Actions} */
-function actions(session, tell) {
-  return {
-    mic: () => void session.toggle("audio"),
-    cam: () => void session.toggle("video"),
-    hand: () => session.toggleHand(),
-    leave: () => {
-      session.leave();
-      ended(session.slug, 1000, null);
-    },
-    say: (text) => session.say(text),
-    sayAgain: (cid) => session.sayAgain(cid),
-    readBack: () => void session.readBack(),
-    copyLink: () => copy(session, tell),
-    language: switchLanguage,
-  };
-}
-
-/** @param {Session} session @param {Tell} tell */
-function copy({ model: { slug, inviteKey } }, tell) {
-  const link = `${location.origin}/r/${slug}${inviteKey ? `#invite=${encodeURIComponent(inviteKey)}` : ""}`;
-  const copied = navigator.clipboard?.writeText(link) ?? Promise.reject(new Error("not a secure context"));
-  copied.then(() => tell("link_copied"), () => tell("link_not_copied", link));
 }
 
 /** @param {string} slug @param {number} code @param {string | null} reason */

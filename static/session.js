@@ -1,20 +1,20 @@
 // @ts-check
 /**
- * One stay in one room: the connection, the room, the chat, the call and our own devices, introduced to each other.
+ * One stay in one room: the connection, the room, and the parts that follow it, introduced to each other.
  *
- * What we want (microphone, camera) lives here and is declared to the room whenever the room thinks otherwise; the
- * room may turn us down, and only we turn ourselves on again. Knows no DOM; whoever shows it reads `model`.
+ * Knows no DOM; whoever shows it reads `model` and acts through the parts.
  */
 
 import { Archive } from "./archive.js";
 import { Calls } from "./calls.js";
 import { Connection } from "./connection.js";
 import { noticeOf } from "./notices.js";
-import { SILENCING } from "./protocol.js";
-import { apply, member, silenced } from "./room.js";
+import { apply } from "./room.js";
+import { Wishes } from "./wishes.js";
 
 /** @typedef {import("./media.js").Kind} Kind */
 /** @typedef {import("./protocol.js").RoomEvent} RoomEvent */
+/** @typedef {import("./protocol.js").Signal} Signal */
 /** @typedef {import("./protocol.js").Snapshot} Snapshot */
 /** @typedef {import("./protocol.js").Refusal} Refusal */
 /** @typedef {import("./notices.js").Notice} Notice */
@@ -27,14 +27,22 @@ import { apply, member, silenced } from "./room.js";
  * @property {(end: { code: number, reason: string | null }) => void} ended
  */
 
-const KINDS = /** @type {Kind[]} */ (["audio", "video"]);
+/**
+ * @typedef {object} Part  What follows the room; every method is called only if it is there, in the order of the parts.
+ * @property {(state: Snapshot) => void} [adopt]  The room as it is, when what led to it is not known.
+ * @property {(event: RoomEvent, state: Snapshot, live: boolean) => void} [take]  With the room after it.
+ * @property {(signal: Signal) => void} [signal]
+ * @property {(cid: string) => void} [acked]
+ * @property {(refusal: Refusal) => void} [refused]
+ * @property {() => void} [settle]  Level with the room again.
+ * @property {() => void} [close]
+ */
+
 let asked = 0;
 
 export class Session {
   #state = /** @type {Snapshot | null} */ (null);
   #since = Infinity; // what happened up to here was before our time
-  /** @type {Record<Kind, boolean>} */
-  #on = { audio: false, video: false };
   #renewal = /** @type {any} */ (null);
   /** @type {Connection} */
   #connection;
@@ -42,6 +50,10 @@ export class Session {
   #calls;
   /** @type {Archive} */
   #archive;
+  /** Our microphone and camera: what we want, and what we may. */
+  wishes;
+  /** @type {Part[]} */
+  #parts;
 
   /**
    * @param {object} given
@@ -80,7 +92,14 @@ export class Session {
       failed: (reason) => hooks.notice({ key: reason, args: [] }),
     });
     media.onchange = (kind, track) => this.#calls.replace(kind, track);
-    media.onlost = (kind) => this.#gaveUp(kind, "notice_device_lost");
+    this.wishes = new Wishes({
+      me: this.me, media,
+      send: (command) => this.#connection.send(command),
+      allow: (allowed) => this.#calls.allow(allowed),
+      changed: hooks.changed,
+      notice: (key) => hooks.notice({ key, args: [] }),
+    });
+    this.#parts = [this.#archive, this.wishes, this.#calls];
     this.#renewBefore(rtc.ttl);
   }
 
@@ -91,7 +110,7 @@ export class Session {
 
   /** @param {Record<Kind, boolean>} on what of us is to be heard and seen from the start */
   async start(on) {
-    this.#on = { ...on };
+    this.wishes.begin(on);
     await this.#connection.start();
   }
 
@@ -103,8 +122,8 @@ export class Session {
       state: this.#state,
       since: this.#since,
       inviteKey: this.#archive.inviteKey,
-      on: this.#on,
-      allowed: this.#allowed,
+      on: this.wishes.on,
+      allowed: this.wishes.allowed,
       hand: this.#state?.hands_up.includes(me) ?? false,
       preview: this.#media.preview,
       lines: this.#archive.log.lines,
@@ -113,20 +132,6 @@ export class Session {
       name: (/** @type {number} */ id) => this.#archive.name(id),
       peer: (/** @type {number} */ id) => this.#calls.peer(id),
     };
-  }
-
-  /** @param {Kind} kind */
-  async toggle(kind) {
-    const on = !this.#on[kind];
-    if (on && !this.#allowed[kind]) return;
-    this.#on[kind] = on;
-    this.#hooks.changed();
-    try {
-      await this.#media.turn(kind, on);
-      this.#declare();
-    } catch {
-      this.#gaveUp(kind, `notice_no_${kind}`); // the browser has told the person why, better than we can
-    }
   }
 
   toggleHand() {
@@ -164,20 +169,21 @@ export class Session {
   /** @type {import("./connection.js").Listener} */
   #listener = {
     status: (status) => {
-      if (status === "live") this.#settle();
+      if (status === "live") this.#parts.forEach((part) => part.settle?.());
       this.#hooks.changed();
     },
     joined: () => {},
     adopt: (snapshot) => {
       this.#state = snapshot;
       this.#since = Math.min(this.#since, snapshot.seq);
-      this.#archive.adopt(snapshot);
-      this.#obey();
-      this.#calls.adopt(snapshot);
+      this.#parts.forEach((part) => part.adopt?.(snapshot));
     },
     event: (event) => this.#happened(event),
-    signal: (signal) => this.#calls.signal(signal),
-    acked: (cid) => this.#archive.log.said(cid) && this.#hooks.changed(),
+    signal: (signal) => this.#parts.forEach((part) => part.signal?.(signal)),
+    acked: (cid) => {
+      this.#parts.forEach((part) => part.acked?.(cid));
+      this.#hooks.changed();
+    },
     refused: (refusal) => this.#refused(refusal),
     ended: (end) => {
       this.#close();
@@ -189,69 +195,18 @@ export class Session {
   #happened(event) {
     const before = /** @type {Snapshot} */ (this.#state);
     const live = this.#connection.status === "live";
-    this.#state = apply(before, event);
-    this.#archive.take(event);
-    this.#calls.follow(event, this.#state);
-    this.#obey();
-    if (live && event.user_id === this.me && event.type === "member.joined") this.#declare();
+    const state = (this.#state = apply(before, event));
+    this.#parts.forEach((part) => part.take?.(event, state, live));
     if (event.user_id === this.me && event.type === "role.changed") void this.#archive.promoted();
     const notice = live ? noticeOf(event, before, this.me) : null;
     if (notice) this.#hooks.notice(notice);
     this.#hooks.changed();
   }
 
-  /** Level with the room again. */
-  #settle() {
-    this.#declare();
-    this.#calls.revive();
-    void this.#archive.complete();
-  }
-
-  /** What the room lets us send. */
-  get #allowed() {
-    const mine = member(this.#state, this.me);
-    if (!this.#state || !mine) return { audio: true, video: true };
-    return { audio: !silenced(this.#state, mine), video: !mine.admin_video_off };
-  }
-
-  #obey() {
-    const allowed = this.#allowed;
-    KINDS.filter((kind) => this.#on[kind] && !allowed[kind]).forEach((kind) => this.#turnOff(kind));
-    this.#calls.allow(allowed);
-  }
-
-  /** @param {Kind} kind */
-  #turnOff(kind) {
-    this.#on[kind] = false;
-    void this.#media.turn(kind, false);
-  }
-
-  /** Tell the room what we do, if it thinks otherwise. */
-  #declare() {
-    const mine = member(this.#state, this.me);
-    const flags = { mic_muted: !this.#on.audio, cam_off: !this.#on.video };
-    if (!mine || (mine.mic_muted === flags.mic_muted && mine.cam_off === flags.cam_off)) return;
-    this.#connection.send({ type: "media.self", ...flags, cid: "media" });
-  }
-
   /** @param {Refusal} refusal */
   #refused(refusal) {
-    const kind = SILENCING[refusal.reason];
-    if (refusal.cid === "media" && kind) {
-      this.#turnOff(kind);
-      this.#declare();
-    }
     if (refusal.cid === "media" || refusal.cid === "hand") this.#hooks.notice({ key: refusal.reason, args: [] });
-    if (refusal.cid) this.#archive.log.refused(refusal.cid, refusal.reason);
-    this.#calls.refused(refusal);
-    this.#hooks.changed();
-  }
-
-  /** @param {Kind} kind @param {string} notice */
-  #gaveUp(kind, notice) {
-    this.#on[kind] = false;
-    this.#declare();
-    this.#hooks.notice({ key: notice, args: [] });
+    this.#parts.forEach((part) => part.refused?.(refusal));
     this.#hooks.changed();
   }
 
@@ -269,7 +224,7 @@ export class Session {
 
   #close() {
     clearTimeout(this.#renewal);
-    this.#calls.close();
+    this.#parts.forEach((part) => part.close?.());
     this.#media.close();
   }
 }

@@ -12,6 +12,8 @@ import pytest
 from harness import RATES_OFF, ServerProcess
 from hypothesis import settings
 from playbook import Play, begun
+from playwright.async_api import Browser, async_playwright
+from windows import ARGUMENTS, Windows
 
 from axenix.client import Api
 
@@ -53,3 +55,18 @@ def browser_path() -> str:
     if path is None:
         pytest.fail(_tools.NO_BROWSER)
     return path
+
+
+@pytest.fixture
+async def chromium(browser_path: str) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=browser_path, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def windows(server: ServerProcess, chromium: Browser) -> AsyncIterator[Windows]:
+    opened = Windows(chromium, server.url)
+    yield opened
+    assert not opened.complaints()

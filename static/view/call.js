@@ -34,11 +34,10 @@ export class Call {
   #panel = /** @type {Panel | null} */ (null);
   #read = -1; // the seq of the last line that was on view
   #stage = stage();
-  #people = people();
 
   /** @param {Actions} actions @param {Call | null} before  The same view in another language: how it stood. */
   constructor(actions, before) {
-    this.#chat = chat(actions);
+    this.#panels = { people: people(), chat: chat(actions) };
     this.#controls = controls({ ...actions, panel: (panel) => this.#open(panel === this.#panel ? null : panel) });
     this.element = h("div", { class: "call" },
       h("header", { class: "bar" },
@@ -55,7 +54,8 @@ export class Call {
     this.#open(before ? before.#panel : null);
   }
 
-  #chat;
+  /** @type {Record<Panel, { element: HTMLElement, update: (model: Model) => void, enter?: () => void }>} */
+  #panels;
   #controls;
   #title = h("h1", { "data-testid": "title" });
   #badges = h("p", { class: "badges" });
@@ -78,8 +78,7 @@ export class Call {
     set(this.#alone, "hidden", status !== "live" || state?.participants.length !== 1);
     this.#mark(state);
     this.#stage.update(model);
-    this.#people.update(model);
-    this.#chat.update(model);
+    Object.values(this.#panels).forEach((panel) => panel.update(model));
     this.#count();
   }
 
@@ -96,7 +95,7 @@ export class Call {
         h("button", {
           class: "button quiet round", type: "button", "aria-label": t("close"), click: () => this.#open(null),
         }, icon("close"))),
-      this.#people.element, this.#chat.element);
+      ...Object.values(this.#panels).map(({ element }) => element));
     return this.#aside;
   }
 
@@ -105,11 +104,10 @@ export class Call {
     const before = this.#panel;
     this.#panel = panel;
     set(this.#aside, "hidden", panel === null);
-    set(this.#people.element, "hidden", panel !== "people");
-    set(this.#chat.element, "hidden", panel !== "chat");
+    for (const [name, { element }] of Object.entries(this.#panels)) set(element, "hidden", panel !== name);
     if (panel) write(this.#heading, t(panel));
     if (this.#model) this.update(this.#model);
-    if (panel === "chat") this.#chat.enter();
+    if (panel) this.#panels[panel].enter?.();
     const opener = /** @type {HTMLElement | null} */ (this.element.querySelector(`.control-${before}`));
     if (panel === null) opener?.focus();
   }

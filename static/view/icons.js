@@ -2,6 +2,8 @@
 /** The drawings of the page: strokes on a field of 24 by 24, in the colour of the text around them. */
 
 const SHAPES = {
+  more: ["M5 12h.01", "M12 12h.01", "M19 12h.01"],
+  check: ["M5 12.5l4.5 4.5L19 7.5"],
   mic: ["M12 3a3 3 0 0 1 3 3v5a3 3 0 0 1-6 0V6a3 3 0 0 1 3-3z", "M5.5 11a6.5 6.5 0 0 0 13 0", "M12 17.5V21"],
   mic_off: [
     "M15 10V6a3 3 0 0 0-5.8-1",

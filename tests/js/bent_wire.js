@@ -32,32 +32,32 @@ async () => {
 
   const cases = {
     async "both call at once"(wire) {
-      side(1, wire).follow(joined(1), state);
-      side(2, wire).follow(joined(2), state);
+      side(1, wire).take(joined(1), state);
+      side(2, wire).take(joined(2), state);
       return connected(wire);
     },
     async "the offer is lost"(wire) {
       side(1, wire);
-      side(2, wire, lose("offer", 1)).follow(joined(2), state);
+      side(2, wire, lose("offer", 1)).take(joined(2), state);
       return connected(wire);
     },
     async "the answer is lost"(wire) {
       side(1, wire, lose("answer", 1));
-      side(2, wire).follow(joined(2), state);
+      side(2, wire).take(joined(2), state);
       return connected(wire);
     },
     async "one side begins anew"(wire) {
       side(1, wire);
-      side(2, wire).follow(joined(2), state);
+      side(2, wire).take(joined(2), state);
       await connected(wire);
       wire[2].close();
-      side(2, wire).follow(joined(2), state); // the other never hears that the first one went
+      side(2, wire).take(joined(2), state); // the other never hears that the first one went
       return connected(wire);
     },
     async "sending sound is refused"(wire) {
       const sound = (command) => /m=audio[^]*?a=sendrecv[^]*?m=video/.test(command.sdp ?? "");
       side(1, wire);
-      side(2, wire, (command) => (sound(command) ? "mute_all" : true)).follow(joined(2), state);
+      side(2, wire, (command) => (sound(command) ? "mute_all" : true)).take(joined(2), state);
       const result = await connected(wire);
       const sends = (await globalThis.peersSeen()).map((peer) => peer.sends.join(" and "));
       return sends.includes("video") ? `${result}, sending video` : `${result}, sending ${sends}`;

@@ -1,4 +1,4 @@
-// Put into the page before it begins, by test_page.py: remembers every RTCPeerConnection, so that tests can ask them.
+// Put into the page before it begins, by windows.py: remembers every RTCPeerConnection, so that tests can ask them.
 
 globalThis.peersMade = [];
 globalThis.RTCPeerConnection = class extends RTCPeerConnection {
