@@ -18,6 +18,7 @@ from axenix import wire
 from axenix.audience import Audience, Peer, Reply
 from axenix.catchup import Tail, catch_up, page_of
 from axenix.errors import Close, Fenced, Refused
+from axenix.frames import text_frame
 from axenix.room import commands as c
 from axenix.room.decide import AlreadyDone, decide
 from axenix.room.events import Entry, Fact, Passed
@@ -41,7 +42,7 @@ OVERDUE = 0.5
 """Seconds until the next try, when somebody should have left but the storage refuses."""
 
 SERVER = Who(0)
-SIGNALS = (c.Offer, c.Answer, c.Ice, c.Type)
+SIGNALS = {c.Offer, c.Answer, c.Ice, c.Type}
 
 
 class Ended(Exception):
@@ -153,7 +154,7 @@ class RoomActor:
         command = envelope.command
         if command is None:
             return turn.show(self._room, envelope)
-        if isinstance(command, SIGNALS):
+        if type(command) in SIGNALS:
             return self._pass_on(envelope, now)
         try:
             facts = decide(self._room, envelope.who, command, now)
@@ -185,9 +186,9 @@ class RoomActor:
     def _may_write(self, facts: list[Fact]) -> None:
         """While the storage refuses, what would be an event is refused before it leaves a trace."""
         if any(isinstance(fact, Entry) for fact in facts):
-            if self._scribe.refusal:
-                raise Refused(self._scribe.refusal)
-            if sum(len(turn.lines) for turn in self._turns) > UNTOLD:
+            if refusal := self._scribe.refusal:
+                raise Refused(refusal)
+            if self._room.seq - self._tail.head > UNTOLD:
                 raise Refused("overloaded")
 
     def _pass_on(self, envelope: Envelope, now: Moment) -> None:
@@ -197,7 +198,7 @@ class RoomActor:
         try:
             for fact in decide(self._room, envelope.who, envelope.command, now):
                 assert isinstance(fact, Passed)
-                self.audience.pass_on(fact.to, wire.frame(wire.encode(fact.message)), sender)
+                self.audience.pass_on(fact.to, text_frame(wire.encode(fact.message)), sender)
         except Refused as refused:
             self.audience.whisper(sender, wire.error(refused, cid))
         else:

@@ -16,8 +16,8 @@ from axenix.store.catalogue import Catalogue
 from axenix.store.database import Database
 from axenix.store.journal import SqliteJournal
 from axenix.store.people import People
-from axenix.web import auth, avatars, chat, covers, crypto, device_keys, files, health, keeper, moderation
-from axenix.web import pages, participants, recordings, rooms, rtc, state, sync, tus, users, ws
+from axenix.web import auth, avatars, chat, covers, crypto, device_keys, files, health, heartbeat, keeper
+from axenix.web import moderation, pages, participants, recordings, rooms, rtc, state, sync, tus, users, ws
 from axenix.web.guard import errors_become_answers, preflight
 from axenix.web.house import HOUSE, House
 
@@ -53,7 +53,7 @@ def furnish(config: Config, database: Database) -> House:
     return House(
         config=config, secret=config.jwt_secret or database.secret, journal=journal, catalogue=catalogue,
         people=People(database),
-        rooms=Rooms(journal, catalogue, law, max_behind=config.max_behind, retention=config.event_retention),
+        rooms=Rooms(journal, catalogue, law, retention=config.event_retention),
     )
 
 
@@ -62,7 +62,7 @@ async def watch(app: web.Application) -> AsyncIterator[None]:
     house, open_rooms = app[HOUSE], app[HOUSE].rooms
     leftover = house.files.prepare()
     house.partials.load()
-    work = (open_rooms.sweep(), open_rooms.wake_the_inhabited(), keeper.keep(house, leftover))
+    work = (open_rooms.sweep(), open_rooms.wake_the_inhabited(), keeper.keep(house, leftover), heartbeat.beat(house))
     tasks = [asyncio.create_task(each) for each in work]
     yield
     for task in tasks:
@@ -80,5 +80,5 @@ async def drain(app: web.Application) -> None:
     while house.sockets and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(0.01)
     for socket in list(house.sockets):
-        socket.end()
+        socket.cut_off()
     await house.journal.flushed()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from functools import partial
 from typing import Any, Callable, NamedTuple, Protocol, Sequence
 
 from axenix.errors import Close, Refused
@@ -21,7 +22,11 @@ class Peer(Protocol):
     number: int
     user_id: int
     written: int
-    """Bytes handed over since the beginning."""
+    """Bytes handed over by `write` since the beginning."""
+    tell: Callable[[bytes], None]
+    """The same as `write` without counting: what all peers hear is counted once for all of them."""
+    on_behind: Callable[[], None]
+    """Called when more waits for the kernel than may wait."""
 
     def write(self, data: bytes) -> None:
         """Never waits, never raises; a dead socket swallows it."""
@@ -65,8 +70,11 @@ Step = bytes | Whisper | Reply | Callable[[], None]
 
 
 class Audience:
-    def __init__(self, max_behind: int) -> None:
-        self._max_behind = max_behind
+    def __init__(self) -> None:
+        self._told = 0
+        """Bytes handed to all who are live."""
+        self._behind: list[Peer] = []
+        """Found to be too slow while everyone was being told."""
         self._live: dict[int, Peer] = {}
         self._catching_up: dict[int, Peer] = {}
         self._held: dict[int, list[bytes]] = {}
@@ -108,16 +116,21 @@ class Audience:
     def _send(self, frames: list[bytes], whispers: dict[Peer, list[bytes]]) -> None:
         if frames:
             shared = b"".join(frames)
-            limit, slow = self._max_behind, []
+            self._told += len(shared)
             for peer in self._live.values():
-                own = whispers.pop(peer, None) if whispers else None
-                peer.write(shared if own is None else shared + b"".join(own))
-                if peer.backlog() > limit:
-                    slow.append(peer)
-            for peer in slow:
-                self.part(peer, Close.TOO_SLOW)
+                peer.tell(shared)
+            self._part_the_slow()
         for peer, own in whispers.items():
             self.whisper(peer, b"".join(own))
+
+    def _fell_behind(self, peer: Peer) -> None:
+        """Those who are catching up have a pace of their own."""
+        if self._live.get(peer.user_id) is peer:
+            self._behind.append(peer)  # and not parted here: the live ones may just be being gone through
+
+    def _part_the_slow(self) -> None:
+        while self._behind:
+            self.part(self._behind.pop(), Close.TOO_SLOW)
 
     def whisper(self, peer: Peer, data: bytes) -> None:
         """To one peer; held back while it catches up, so that an ack never overtakes its event."""
@@ -144,6 +157,7 @@ class Audience:
         former = self.of(peer.user_id)
         if former is not None:
             self.part(former, Close.REPLACED)
+        peer.on_behind = partial(self._fell_behind, peer)
         if live:
             self._live[peer.user_id] = peer
         else:
@@ -156,6 +170,7 @@ class Audience:
             return False
         del self._catching_up[peer.user_id]
         self._live[peer.user_id] = peer
+        self._marks.pop(peer.number, None)  # which did not count what all have been told
         peer.write(b"".join(self._held.pop(peer.number)))
         return True
 
@@ -178,16 +193,17 @@ class Audience:
     # ---- the slow ----
 
     def sweep(self, now: float) -> None:
-        """Close every peer whose oldest unsent byte is older than five seconds."""
+        """Close every peer that is too far behind, or whose oldest unsent byte is older than five seconds."""
+        self._part_the_slow()
         for peer in self.peers():
             backlog = peer.backlog()
             if not backlog:
                 self._marks.pop(peer.number, None)
                 continue
+            written = peer.written + (self._told if peer.user_id in self._live else 0)
             marks = self._marks.setdefault(peer.number, deque())
-            while marks and marks[0][1] <= peer.written - backlog:
+            while marks and marks[0][1] <= written - backlog:
                 marks.popleft()
-            marks.append((now, peer.written))
-            behind = self._live.get(peer.user_id) is peer and backlog > self._max_behind  # pages have their own pace
-            if behind or now - marks[0][0] >= STUCK_SECONDS:
+            marks.append((now, written))
+            if now - marks[0][0] >= STUCK_SECONDS:
                 self.part(peer, Close.TOO_SLOW)

@@ -24,10 +24,13 @@ class Kind(IntEnum):
 
     @classmethod
     def of(cls, event: Event) -> Kind:
-        for kind, events in ((cls.CHAT, CHAT), (cls.MODERATION, MODERATION), (cls.KEY, KEYS)):
-            if isinstance(event, events):
-                return kind
-        return cls.EVENT
+        return _KINDS.get(type(event), cls.EVENT)
+
+
+_KINDS: dict[type[Event], Kind] = {
+    event: kind for kind, events in ((Kind.CHAT, CHAT), (Kind.MODERATION, MODERATION), (Kind.KEY, KEYS))
+    for event in events
+}
 
 
 class Line(NamedTuple):

@@ -49,14 +49,13 @@ class Catalogue(Protocol):
 
 class Rooms:
     def __init__(
-        self, journal: Journal, catalogue: Catalogue, law: Law, *, max_behind: int, retention: int,
+        self, journal: Journal, catalogue: Catalogue, law: Law, *, retention: int,
         now: Callable[[], Moment] = clock,
     ) -> None:
         self.draining = False
         self._journal = journal
         self._catalogue = catalogue
         self._law = law
-        self._max_behind = max_behind
         self._retention = retention
         self._clock = now
         self._awake: dict[str, RoomActor] = {}
@@ -88,7 +87,7 @@ class Rooms:
                 apply(room, read_line(line))
         lose_everyone(room, self._clock().mono)
         scribe = Scribe(self._journal, number, claim, self._retention)
-        actor = RoomActor(room, scribe, Audience(self._max_behind), self._clock)
+        actor = RoomActor(room, scribe, Audience(), self._clock)
         actor.on_end = self._forget
         self._awake[slug] = actor
         return actor

@@ -15,6 +15,7 @@ from msgspec import Struct
 from axenix import wire
 from axenix.audience import Audience, Peer, Reply, Step, Whisper
 from axenix.errors import Close, Refused
+from axenix.frames import text_frame
 from axenix.lines import Line, write_line
 from axenix.room.commands import Command
 from axenix.room.events import CoverChanged, Entry, MemberKicked, MemberLeft, RecordingStarted, RecordingStopped
@@ -83,7 +84,7 @@ class Turn:
         event = entry.event
         line = write_line(entry)
         self.lines.append(line)
-        self.script.append(wire.frame(line.body))
+        self.script.append(text_frame(line.body))
         if isinstance(event, ON_CARD):
             self.card_changed = True
         elif isinstance(event, (MemberLeft, MemberKicked)):
@@ -145,7 +146,7 @@ class Turn:
             seen = wire.encode(snapshot(room))
             floor = self._floor(room.seq)
             info = wire.message("sync.info", next_seq=room.seq + 1, floor_seq=floor, epoch=room.epoch)
-            self._opening = Opening(room.seq, wire.frame(seen) + info, seen, [])
+            self._opening = Opening(room.seq, text_frame(seen) + info, seen, [])
             self.script.append(self._opening)
 
     def admit(

@@ -1,7 +1,6 @@
-"""JSON and frames: what a client's text means, and what the server's messages look like as bytes.
+"""JSON: what a client's text means, and what the server's messages look like, each in its frame.
 
-Knows shapes, not sockets. A message to many is encoded once and framed once: server frames are not masked (RFC 6455
-section 5.1), so every peer gets the same bytes.
+Knows shapes, not sockets. A message to many is encoded once and framed once.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import msgspec
 import orjson
 
 from axenix.errors import Refused
+from axenix.frames import text_frame
 from axenix.room.commands import Answer, ClientCommand, Command, Ice, Offer
 
 _command: msgspec.json.Decoder[Command] = msgspec.json.Decoder(ClientCommand)
@@ -60,23 +60,9 @@ def explain(frame: bytes, error: str) -> Malformed:
     return malformed
 
 
-def frame(payload: bytes) -> bytes:
-    """One unfragmented text frame (RFC 6455 section 5.2)."""
-    size = len(payload)
-    if size < 126:
-        return b"\x81" + size.to_bytes(1) + payload
-    if size < 65536:
-        return b"\x81\x7e" + size.to_bytes(2) + payload
-    return b"\x81\x7f" + size.to_bytes(8) + payload
-
-
-def close_frame(code: int) -> bytes:
-    return b"\x88\x02" + code.to_bytes(2)
-
-
 def message(kind: str, **fields: Any) -> bytes:
     """A framed message that is not an event."""
-    return frame(encode({"type": kind, **fields}))
+    return text_frame(encode({"type": kind, **fields}))
 
 
 def ack(cid: str, seq: int | None) -> bytes:
@@ -104,4 +90,4 @@ def reset(reason: str, snapshot: bytes, next_seq: int, floor_seq: int, epoch: st
 
 def typed(kind: str, body: bytes) -> bytes:
     """A framed message from the JSON of its fields."""
-    return frame(b'{"type":"' + kind.encode() + b'",' + body[1:])
+    return text_frame(b'{"type":"' + kind.encode() + b'",' + body[1:])

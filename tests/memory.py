@@ -70,6 +70,8 @@ class Ear:
     _numbers = iter(range(1000, 10**9))
 
     def __init__(self, user_id: int) -> None:
+        self.max_behind = 1 << 20
+        self.on_behind = lambda: None
         self.number = next(self._numbers)
         self.user_id = user_id
         self.written = 0
@@ -79,10 +81,15 @@ class Ear:
         self.raw = b""
 
     def write(self, data: bytes) -> None:
+        self.tell(data)
+        self.written += len(data)
+
+    def tell(self, data: bytes) -> None:
         if self.code is None:
             self.raw += data
-            self.written += len(data)
             self.unsent = self.unsent + len(data) if self.stuck else 0
+            if self.unsent > self.max_behind:
+                self.on_behind()
 
     def backlog(self) -> int:
         return self.unsent
@@ -141,10 +148,10 @@ class OneRoom:
 class House:
     """The rooms over a journal in memory."""
 
-    def __init__(self, law: Law | None = None, retention: int = 0, max_behind: int = 1 << 20) -> None:
+    def __init__(self, law: Law | None = None, retention: int = 0) -> None:
         self.journal, self.clock = MemoryJournal(), Clock()
         self.rooms = Rooms(
-            self.journal, OneRoom(), law or Law(), max_behind=max_behind, retention=retention, now=self.clock)
+            self.journal, OneRoom(), law or Law(), retention=retention, now=self.clock)
 
     async def actor(self) -> RoomActor:
         return await self.rooms.open("stage")

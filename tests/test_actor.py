@@ -397,16 +397,16 @@ async def test_an_alarm_that_rings_early_is_set_again() -> None:
 
 
 async def test_whoever_falls_too_far_behind_is_closed_with_4008_and_the_others_hear_on() -> None:
-    house = House(max_behind=2000)
+    house = House()
     one, two = await house.enter(1), await house.enter(2)
-    one.stuck = True
+    one.stuck, one.max_behind = True, 2000
     await chatter(house, two, 50)
     assert one.code == Close.TOO_SLOW and two.code is None
     assert two.seqs()[-1] == 52
 
 
 def test_the_oldest_unsent_byte_may_be_five_seconds_old() -> None:
-    audience, slow, busy = Audience(1 << 20), Ear(1), Ear(2)
+    audience, slow, busy = Audience(), Ear(1), Ear(2)
     for ear in (slow, busy):
         audience.admit(ear, live=True)
     slow.stuck = True

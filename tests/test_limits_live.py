@@ -266,7 +266,8 @@ async def test_who_does_not_read_is_closed_and_gone_in_a_second_and_others_hear_
 
 
 async def test_a_peer_that_answers_no_ping_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("axenix.web.ws.HEARTBEAT", 0.3)
+    monkeypatch.setattr("axenix.web.heartbeat.PING_SECONDS", 0.3)
+    monkeypatch.setattr("axenix.web.heartbeat.SILENCE_SECONDS", 0.45)
     async with party_inside(tmp_path, Config()) as party:
         gus = await party.come(party.gus)
         gus.freeze()

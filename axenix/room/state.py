@@ -201,11 +201,12 @@ def status(room: Room, member: Member, now: Moment) -> str:
 
 def next_deadline(room: Room) -> float | None:
     """The monotonic time at which somebody's grace or heartbeat runs out."""
-    deadlines = []
-    for when in room.presence.lost.values():
-        deadlines.append(when + room.law.grace)
-        break
-    for when in room.presence.heard.values():
-        deadlines.append(when + BEAT_SECONDS)
-        break
-    return min(deadlines, default=None)
+    lost, heard = room.presence.lost, room.presence.heard
+    if not lost and not heard:  # most of the time
+        return None
+    graces = [when + room.law.grace for when in first_of(lost)]
+    return min([*graces, *(when + BEAT_SECONDS for when in first_of(heard))])
+
+
+def first_of(times: dict[int, float]) -> list[float]:
+    return [next(iter(times.values()))] if times else []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection
 from functools import lru_cache
 
 from axenix.errors import Refused
@@ -51,7 +51,9 @@ def clean_name(raw: str, limit: int, field: str, least: int = 1) -> str:
 
 
 def clean_chat(raw: str) -> str:
-    text = _CHAT_CONTROLS.sub("", raw.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    text = raw.strip()
+    if not text.isprintable():  # nearly everything is, and then there is nothing to take out
+        text = _CHAT_CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
     if not _visible(text):
         raise Refused("empty_message")
     if len(text) > CHAT_LIMIT:
@@ -59,8 +61,10 @@ def clean_chat(raw: str) -> str:
     return text
 
 
-def contains_banned(text: str, words: Iterable[str]) -> bool:
+def contains_banned(text: str, words: Collection[str]) -> bool:
     """Whether any of the words is in the text, also inside another word, in other case, width or with gaps unseen."""
+    if not words:
+        return False
     plain = _plain(text)
     return any(word and word in plain for word in map(_plain_word, words))
 
@@ -76,7 +80,7 @@ def slug_from_title(title: str, random_suffix: str) -> str:
 
 
 def _visible(text: str) -> bool:
-    return bool(_INVISIBLE.sub("", text).strip())
+    return bool((text if text.isascii() else _INVISIBLE.sub("", text)).strip())
 
 
 def _plain(text: str) -> str:

@@ -46,6 +46,16 @@ class House:
         self.partials = Partials(self.files.uploads)
         self.link_key = key_from(self.secret)
 
+    def enter(self, socket: Socket, sender: str) -> None:
+        self.sockets.add(socket)
+        self.sockets_by_address[sender] = self.sockets_by_address.get(sender, 0) + 1
+
+    def leave(self, socket: Socket, sender: str) -> None:
+        self.sockets.discard(socket)
+        self.sockets_by_address[sender] -= 1
+        if not self.sockets_by_address[sender]:
+            del self.sockets_by_address[sender]
+
 
 HOUSE = web.AppKey("house", House)
 

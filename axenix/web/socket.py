@@ -1,7 +1,7 @@
 """One WebSocket as the room's audience sees it: bytes in, no waiting, and an end that is certain.
 
-Frames go straight to the transport, beside aiohttp's own writer, so that one framed event serves all peers. Knows the
-traps of closing (a peer that does not read would hold a close for ever) and nothing of rooms.
+The network calls it and it calls whoever listens: no task and no queue of its own, so an idle one costs little. Knows
+the traps of closing (a peer that does not read would hold a close for ever) and nothing of rooms.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket as sockets
+from collections import deque
+from collections.abc import Callable
 
-from aiohttp import WSMsgType, web
-
-from axenix import wire
+from axenix import frames
 from axenix.errors import Close
 
+FRAME = 64 * 1024
+"""The most bytes of a client's message."""
 CLOSE_SECONDS = 2.0
 """How long a peer may take to answer our close before it is cut off."""
 SLOW_SECONDS = 0.5
@@ -29,40 +31,54 @@ ABNORMAL = 1006
 _numbers = itertools.count(1)
 
 
-class Socket:
-    def __init__(self, ws: web.WebSocketResponse, transport: asyncio.Transport) -> None:
+class Socket(asyncio.Protocol):
+    __slots__ = (
+        "number", "user_id", "written", "tell", "on_behind", "code", "heard_at", "pinged_at", "is_gone", "_transport",
+        "_frames", "_waiting", "_hear", "_on_end", "_now",
+    )
+
+    def __init__(self, transport: asyncio.Transport, max_behind: int) -> None:
+        """`max_behind`: bytes that may wait for the kernel before `on_behind` is called."""
         self.number = next(_numbers)
         self.user_id = 0
         self.written = 0
+        self.tell: Callable[[bytes], None] = transport.write  # itself: this is called for every delivery there is
+        self.on_behind: Callable[[], None] = _nothing
         self.code: int | None = None
-        """Why we have closed it, once we have."""
-        self._ws = ws
+        """Why it is closed, or being closed."""
+        self.is_gone = False
         self._transport = transport
+        self._frames = frames.FrameReader(FRAME)
+        self._waiting: deque[bytes] | None = deque()
+        """What has come while nobody listened; None: somebody does."""
+        self._hear: Callable[[bytes], None] = _ignore
+        self._on_end: Callable[[], None] | None = None
+        self._now = asyncio.get_running_loop().time
+        self.heard_at = self.pinged_at = self._now()
         raw = transport.get_extra_info("socket")
         if raw is not None:
             raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, SEND_BUFFER)
+        transport.set_write_buffer_limits(high=max_behind)
+        transport.pause_reading()
 
     # ---- the face of audience.Peer ----
 
     def write(self, data: bytes) -> None:
-        if self.code is None and not self._transport.is_closing():
-            self._transport.write(data)
-            self.written += len(data)
+        self.tell(data)
+        self.written += len(data)
 
     def backlog(self) -> int:
         return self._transport.get_write_buffer_size()
 
     def close(self, code: int) -> None:
-        if self.code is None:
-            self.write(wire.close_frame(code))
-            self.code = code
-            patience = SLOW_SECONDS if code == Close.TOO_SLOW else CLOSE_SECONDS
-            asyncio.get_running_loop().call_later(patience, self._transport.abort)
+        if self.code is None and not self.is_gone:
+            self.write(frames.close_frame(code))
+            self._finish(code, SLOW_SECONDS if code == Close.TOO_SLOW else CLOSE_SECONDS)
 
     async def drained(self) -> None:
-        """Polls, because waiting on aiohttp's own drain and being cancelled there would poison the connection."""
+        """Polls: those who are being drained are few, and a waiter would be one more thing in every socket."""
         patience, least = DRAIN_SECONDS, self.backlog()
-        while not self._transport.is_closing() and self.code is None:
+        while not self.is_gone and self.code is None:
             backlog = self.backlog()
             if backlog <= LITTLE:
                 return
@@ -74,24 +90,107 @@ class Socket:
             patience -= 0.01
         raise ConnectionError("the peer does not read, or has gone")
 
-    # ---- reading ----
+    # ---- listening ----
 
-    async def receive(self) -> bytes | None:
-        """The next text frame, or None when the socket has ended. A binary one reads as JSON that no message is."""
-        message = await self._ws.receive()
-        if message.type is WSMsgType.TEXT:
-            return message.data  # type: ignore[no-any-return]
-        if message.type is WSMsgType.BINARY:
-            return b"[]"
-        if message.type is WSMsgType.CLOSE and self.code is None:
-            self.write(wire.close_frame(Close.NORMAL))
-            self.code = message.data or ABNORMAL
-        return None
+    def listen(self, hear: Callable[[bytes], None]) -> None:
+        """From now on each text message goes to `hear`; what has come before goes there first."""
+        self._hear = hear
+        while self._waiting and self.code is None:
+            hear(self._waiting.popleft())
+            if self._hear is not hear:
+                return  # it has been held up
+        self._waiting = None
+        if not self.is_gone:
+            self._transport.resume_reading()
 
-    def end(self) -> int:
-        """Give the connection back to the kernel; the close code that this end counts as."""
-        if self.backlog():
-            self._transport.abort()  # close() would wait for a peer that may never read
+    def hold(self) -> None:
+        """What comes next waits, most of it in the network, until somebody listens again."""
+        self._hear = _ignore
+        if self._waiting is None:
+            self._waiting = deque()
+        if not self.is_gone:
+            self._transport.pause_reading()
+
+    # ---- called by the network ----
+
+    def data_received(self, data: bytes) -> None:
+        self.heard_at = self._now()
+        for opcode, payload in self._frames.feed(data):
+            if self.code is not None:  # we have said goodbye; only the answer to it counts
+                if opcode == frames.CLOSE:
+                    self._transport.close()
+            elif opcode == frames.TEXT:
+                self._say(payload)
+            elif opcode == frames.BINARY:
+                self._say(b"[]")  # JSON that no message is
+            elif opcode == frames.PING:
+                self.write(frames.pong_frame(payload))
+            elif opcode == frames.CLOSE:
+                self._answer_close(payload)
+        if self._frames.violation is not None:
+            self.close(self._frames.violation)
+            self._transport.pause_reading()
+
+    def _say(self, text: bytes) -> None:
+        if self._waiting is None:
+            self._hear(text)
         else:
-            self._transport.close()
+            self._waiting.append(text)
+
+    def _answer_close(self, payload: bytes) -> None:
+        try:
+            code = frames.code_of(payload)
+        except frames.Violation as violation:
+            return self.close(violation.code)
+        self.write(frames.close_frame(Close.NORMAL))
+        self._transport.close()
+        self._finish(ABNORMAL if code is None else code, CLOSE_SECONDS)
+
+    def pause_writing(self) -> None:
+        self.on_behind()
+
+    def eof_received(self) -> None:
+        """Gone without a goodbye."""
+        self.tell = _ignore
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_gone = True
+        self.tell = self._hear = _ignore
+        self.on_behind = _nothing
+        then, self._on_end = self._on_end, None
+        if then is not None:
+            then()
+
+    # ---- the end ----
+
+    @property
+    def end_code(self) -> int:
+        """The close code that its end counts as."""
         return ABNORMAL if self.code is None else self.code
+
+    def when_gone(self, then: Callable[[], None]) -> None:
+        """Called once, when the connection is no more; at once if it is so already."""
+        self._on_end = then
+        if self.is_gone:
+            then()
+
+    def _finish(self, code: int, patience: float) -> None:
+        self.code, self.tell = code, _ignore
+        asyncio.get_running_loop().call_later(patience, self.cut_off)
+
+    def cut_off(self) -> None:
+        """Give the connection back to the kernel, whatever the peer has not read."""
+        if not self.is_gone:
+            self._transport.abort()
+
+    def ping(self, now: float) -> None:
+        self.pinged_at = now
+        self.write(frames.PING_FRAME)
+
+
+def _ignore(data: bytes) -> None:
+    """Nobody listens."""
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 
 from aiohttp import web
 from msgspec import ValidationError, convert
@@ -16,6 +17,7 @@ from axenix import wire
 from axenix.actor import Ended, RoomActor
 from axenix.config import Bucket
 from axenix.errors import Close, Refused
+from axenix.frames import NOT_UTF8
 from axenix.room import commands as c
 from axenix.room.permits import Who
 from axenix.room.text import SLUG
@@ -24,6 +26,7 @@ from axenix.tokens import Token
 from axenix.turn import Resume
 from axenix.web.device_keys import show_latest
 from axenix.web.guard import address, bearer, known, must_be_named, origin_allowed
+from axenix.web.handshake import switch_protocols
 from axenix.web.house import House, house_of
 from axenix.web.limits import SlidingCount, TokenBucket
 from axenix.web.rooms import guessed_wrong, no_more_guesses
@@ -33,12 +36,9 @@ from axenix.web.sync import PAGE, page_or_reset
 routes = web.RouteTableDef()
 
 PROTOCOL = "axenix.v1"
-FRAME = 64 * 1024
-HEARTBEAT = 20.0
-"""Seconds between pings; aiohttp gives up on a pong after half as much again."""
 BAD_FRAMES = 20, 60.0
 REFUSALS = 200, 10.0
-SIGNALS = (c.Offer, c.Answer, c.Ice, c.Type)
+SIGNALS = {c.Offer, c.Answer, c.Ice, c.Type}
 
 
 class Invalid(Exception):
@@ -47,58 +47,130 @@ class Invalid(Exception):
 
 @routes.get("/ws/rooms/{slug}")
 async def connect(request: web.Request) -> web.StreamResponse:
+    """Returns as soon as the socket is inside or turned away; from then on only what arrives on it costs anything."""
     if not origin_allowed(request):
         raise Refused("forbidden", "Pages of this origin may not use this server (AXENIX_ALLOWED_ORIGINS).")
-    ws = web.WebSocketResponse(
-        heartbeat=HEARTBEAT, max_msg_size=FRAME + 1, compress=False, timeout=2, autoclose=False, decode_text=False,
-        protocols=(PROTOCOL,),
-    )
-    try:
-        await ws.prepare(request)
-    except ConnectionError:
-        return web.Response()  # the client has gone already, and nobody hears this
-    transport = request.transport
-    if transport is None:
-        return ws
-    house, socket, sender = house_of(request), Socket(ws, transport), address(request)
-    house.sockets.add(socket)
-    house.sockets_by_address[sender] = house.sockets_by_address.get(sender, 0) + 1
-    try:
-        await attend(request, socket, house.sockets_by_address[sender])
-    finally:
-        socket.end()
-        house.sockets.discard(socket)
-        house.sockets_by_address[sender] -= 1
-        if not house.sockets_by_address[sender]:
-            del house.sockets_by_address[sender]
-    return ws
+    house, sender = house_of(request), address(request)
+    socket = switch_protocols(request, (PROTOCOL,), house.config.max_behind)
+    if socket is not None:
+        house.enter(socket, sender)
+        stay = Stay(house, socket, request.match_info["slug"])
+        socket.when_gone(partial(stay.ended, sender))
+        await stay.begin(request, house.sockets_by_address[sender])
+    return web.Response()  # heard by nobody: the connection is no longer aiohttp's
 
 
-async def attend(request: web.Request, socket: Socket, from_here: int) -> None:
-    """The whole stay of one socket."""
-    house, actor = house_of(request), None
-    try:
+class Stay:
+    """One socket in one room: let in or turned away, then commands in order until it ends."""
+
+    __slots__ = ("_house", "_socket", "_slug", "_gate", "_actor", "_expiry", "_paging")
+
+    def __init__(self, house: House, socket: Socket, slug: str) -> None:
+        self._house = house
+        self._socket = socket
+        self._slug = slug
+        self._gate = Gate(house.config.message_rate, house.config.signal_rate)
+        self._actor: RoomActor | None = None
+        self._expiry: asyncio.TimerHandle | None = None
+        self._paging: asyncio.Task[None] | None = None
+
+    async def begin(self, request: web.Request, from_here: int) -> None:
+        socket = self._socket
         try:
-            person, token = await admit(request, house, from_here)
+            person, token = await admit(request, self._house, from_here)
             socket.user_id = person.id
-            actor = await enter(request, house, socket, person)
+            self._actor = await enter(request, self._house, socket, person)
         except Refused as refused:
             socket.write(wire.error(refused, None))
             socket.close(Close.for_refusal(refused.reason))
-            while await socket.receive() is not None:
-                pass  # until it has answered our close, or is cut off
-            return
-        expiry = asyncio.get_running_loop().call_later(
-            max(0.0, token.expires_at - time.time()), socket.close, Close.TOKEN_EXPIRED)
-        try:
-            await Listener(house, actor, socket).listen()
+        except BaseException:
+            socket.cut_off()
+            raise
+        else:
+            self._expiry = asyncio.get_running_loop().call_later(
+                max(0.0, token.expires_at - time.time()), socket.close, Close.TOKEN_EXPIRED)
         finally:
-            expiry.cancel()
-    finally:
-        code = socket.end()
-        actor = actor or house.rooms.awake_one(request.match_info["slug"])  # it may have been cut off while joining
-        if actor is not None and socket.user_id:
-            actor.tell(Who(socket.user_id, socket.number), c.Disconnect(code))
+            if socket.is_gone:
+                self._leave()
+        socket.listen(self._hear)
+
+    def ended(self, sender: str) -> None:
+        """The connection is no more."""
+        self._house.leave(self._socket, sender)
+        self._leave()
+
+    def _leave(self) -> None:
+        """Told to the room even when it was cut off, or refused, in the middle of joining: a join may be on its way."""
+        for each in (self._expiry, self._paging):
+            if each is not None:
+                each.cancel()
+        actor = self._actor or self._house.rooms.awake_one(self._slug)
+        if actor is not None and self._socket.user_id:
+            actor.tell(Who(self._socket.user_id, self._socket.number), c.Disconnect(self._socket.end_code))
+
+    def _hear(self, text: bytes) -> None:
+        """One text message. Nothing in it waits, so a commit never holds up the signals behind it."""
+        try:
+            self._obey(wire.parse(utf8(text)))
+        except wire.Malformed as malformed:
+            self._refuse(malformed, malformed.cid)
+            if self._gate.talking_nonsense(time.monotonic()):
+                self._socket.close(Close.FLOODING)
+        except Invalid:
+            self._socket.close(NOT_UTF8)
+        except Ended:
+            self._socket.close(Close.START_OVER)
+
+    def _obey(self, command: c.Command) -> None:
+        now = time.monotonic()
+        if wait := self._gate.wait(command, now):
+            self._refuse(Refused("rate_limited", retry_after=round(wait, 3)), command.cid)
+            if self._gate.flooding(now):
+                self._socket.close(Close.FLOODING)
+            return
+        try:
+            if isinstance(command, c.Subscribe):
+                self._socket.hold()
+                self._paging = asyncio.create_task(self._page(command))
+            elif isinstance(command, c.Ping):
+                self._say(wire.message("pong"), command.cid)
+            else:
+                self._room.hear(self._socket, command)
+        except Refused as refused:
+            self._refuse(refused, command.cid)
+
+    @property
+    def _room(self) -> RoomActor:
+        assert self._actor is not None
+        return self._actor
+
+    async def _page(self, wanted: c.Subscribe) -> None:
+        """The one command whose answer takes time and room; what is said after it waits until it has been sent."""
+        try:
+            await self._send_page(wanted)
+        except Refused as refused:
+            self._refuse(refused, wanted.cid)
+        except Ended:
+            self._socket.close(Close.START_OVER)
+        except ConnectionError:
+            self._socket.close(Close.TOO_SLOW)
+        self._socket.listen(self._hear)
+
+    async def _send_page(self, wanted: c.Subscribe) -> None:
+        limit = min(max(1, PAGE if wanted.limit is None else wanted.limit), 1000)
+        page = await page_or_reset(self._house.journal, self._room, wanted.after_seq, limit, wanted.epoch)
+        acked = b"" if wanted.cid is None else wire.ack(wanted.cid, None)
+        if isinstance(page, bytes):
+            self._room.audience.whisper(self._socket, wire.typed("sync.batch", page) + acked)
+        else:  # between two events that the peer hears, or its next one would not follow
+            self._room.whisper(self._socket, lambda room: wire.typed("sync.reset", page(room)) + acked)
+        await self._socket.drained()
+
+    def _say(self, frame: bytes, cid: str | None) -> None:
+        self._room.audience.whisper(self._socket, frame + (wire.ack(cid, None) if cid is not None else b""))
+
+    def _refuse(self, refused: Refused, cid: str | None) -> None:
+        self._room.audience.whisper(self._socket, wire.error(refused, cid))
 
 
 async def admit(request: web.Request, house: House, from_here: int) -> tuple[Person, Token]:
@@ -162,7 +234,7 @@ class Gate:
 
     def wait(self, command: c.Command, now: float) -> float:
         """0.0: let it pass; else the seconds until the next would pass."""
-        bucket = self._signals if isinstance(command, SIGNALS) else self._messages
+        bucket = self._signals if type(command) in SIGNALS else self._messages
         return bucket.take(now) if bucket else 0.0
 
     def flooding(self, now: float) -> bool:
@@ -172,62 +244,6 @@ class Gate:
     def talking_nonsense(self, now: float) -> bool:
         """One more could not be understood."""
         return self._malformed.add(now)
-
-
-class Listener:
-    def __init__(self, house: House, actor: RoomActor, socket: Socket) -> None:
-        self._house = house
-        self._actor = actor
-        self._socket = socket
-        self._gate = Gate(house.config.message_rate, house.config.signal_rate)
-
-    async def listen(self) -> None:
-        while (frame := await self._socket.receive()) is not None:
-            if self._socket.code is not None:
-                continue  # we have said goodbye; only the answer to it counts
-            try:
-                await self._hear(wire.parse(utf8(frame)))
-            except wire.Malformed as malformed:
-                self._refuse(malformed, malformed.cid)
-                if self._gate.talking_nonsense(time.monotonic()):
-                    self._socket.close(Close.FLOODING)
-            except Invalid:
-                self._socket.close(1007)
-            except Ended:
-                self._socket.close(Close.START_OVER)
-
-    async def _hear(self, command: c.Command) -> None:
-        now = time.monotonic()
-        if wait := self._gate.wait(command, now):
-            self._refuse(Refused("rate_limited", retry_after=round(wait, 3)), command.cid)
-            if self._gate.flooding(now):
-                self._socket.close(Close.FLOODING)
-            return
-        try:
-            if isinstance(command, c.Subscribe):
-                await self._page(command)
-            elif isinstance(command, c.Ping):
-                self._say(wire.message("pong"), command.cid)
-            else:
-                self._actor.hear(self._socket, command)
-        except Refused as refused:
-            self._refuse(refused, command.cid)
-
-    async def _page(self, wanted: c.Subscribe) -> None:
-        limit = min(max(1, PAGE if wanted.limit is None else wanted.limit), 1000)
-        page = await page_or_reset(self._house.journal, self._actor, wanted.after_seq, limit, wanted.epoch)
-        acked = b"" if wanted.cid is None else wire.ack(wanted.cid, None)
-        if isinstance(page, bytes):
-            self._actor.audience.whisper(self._socket, wire.typed("sync.batch", page) + acked)
-        else:  # between two events that the peer hears, or its next one would not follow
-            self._actor.whisper(self._socket, lambda room: wire.typed("sync.reset", page(room)) + acked)
-        await self._socket.drained()
-
-    def _say(self, frame: bytes, cid: str | None) -> None:
-        self._actor.audience.whisper(self._socket, frame + (wire.ack(cid, None) if cid is not None else b""))
-
-    def _refuse(self, refused: Refused, cid: str | None) -> None:
-        self._actor.audience.whisper(self._socket, wire.error(refused, cid))
 
 
 def utf8(frame: bytes) -> bytes:
