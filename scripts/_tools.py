@@ -1,8 +1,9 @@
-"""The browser and the Node.js that the tests need: where they are, and how to get them where they are not.
+"""The browser, the Node.js and the npm packages that the tests need: where they are, and how to get what is not there.
 
 Knows package managers and usual places; knows nothing of what the tests do with them.
 """
 
+import hashlib
 import os
 import platform
 import shutil
@@ -23,6 +24,12 @@ with sync_playwright() as playwright:
 """
 NO_BROWSER = """No browser was found, and none could be installed: the tests that need one will fail.
 Install Chromium, Chrome or Edge, or name one in the environment variable AXENIX_TEST_BROWSER."""
+LOCK = ROOT / "tests" / "package-lock.json"
+PACKAGES = VENV / "node"
+"""Where npm has put what tests/package.json asks for."""
+PACKAGES_STAMP = PACKAGES / "axenix-installed.txt"
+"""The digest of the lock file that was installed. Written last of all."""
+NO_PACKAGES = "What tests/package.json asks for is not in .venv/node: python scripts/test.py installs it."
 NO_NODE = f"""No Node.js {OLDEST_NODE} or newer was found, and none could be installed: the JavaScript tests will fail.
 Get it at https://nodejs.org/"""
 
@@ -81,6 +88,39 @@ def node_version(node: str) -> int:
 def install_node() -> None:
     if is_debian(or_its_kin=True):
         apt_install("nodejs")
+
+
+def install_packages(node: str | None) -> bool:
+    """Makes `.venv/node` hold exactly what the lock file says; returns at once when it does already."""
+    wanted = hashlib.sha256(LOCK.read_bytes()).hexdigest()
+    if PACKAGES_STAMP.exists() and PACKAGES_STAMP.read_text(encoding="utf-8") == wanted:
+        return True
+    npm = find_npm(node)
+    if npm is None and is_debian(or_its_kin=True) and apt_install("npm"):
+        npm = find_npm(node)
+    if npm is None:
+        say("No npm was found, which comes with Node.js (https://nodejs.org/). " + NO_PACKAGES)
+        return False
+    say("Installing into .venv/node what tests/package.json names ...")
+    PACKAGES.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copyfile(LOCK.with_name(name), PACKAGES / name)
+    if not run_quietly([npm, "ci", "--prefix", str(PACKAGES), "--ignore-scripts", "--no-audit", "--no-fund"]):
+        say("The tests that need these packages will fail. If the registry could not be reached: is there a network?")
+        return False
+    PACKAGES_STAMP.write_text(wanted, encoding="utf-8")
+    return True
+
+
+def find_npm(node: str | None) -> str | None:
+    """The npm beside this Node.js, or any."""
+    beside = None if node is None else str(Path(node).parent)
+    return shutil.which("npm", path=beside) or shutil.which("npm")
+
+
+def package_file(name: str) -> Path:
+    """A file of an installed package, by its path: package_file("axe-core/axe.min.js")."""
+    return PACKAGES / "node_modules" / name
 
 
 def is_debian(or_its_kin: bool = False) -> bool:

@@ -19,9 +19,12 @@ def main(arguments: list[str]) -> int:
     node = install()
     if arguments:
         return run_pytest(arguments)
+    tsc = [node, str(_tools.package_file("typescript/bin/tsc")), "--project"]
     checks = {
         "flake8": [str(PYTHON), "-m", "flake8", "axenix", "scripts", "tests"],
         "mypy": [str(PYTHON), "-m", "mypy"],
+        "tsc": [*tsc, "tests/tsconfig.json"],
+        "tsc, where there is no page": [*tsc, "tests/tsconfig.pageless.json"],
         "node --test": [node, "--test", *javascript_tests()],
     }
     passed = [check(name, command) for name, command in checks.items()]
@@ -35,7 +38,9 @@ def install() -> str:
         _tools.apt_install(_setup.venv_package())
     _setup.prepare("requirements.txt", "tests/requirements.txt")
     found_or_installed(_tools.find_browser, _tools.install_browser, _tools.NO_BROWSER)
-    return found_or_installed(_tools.find_node, _tools.install_node, _tools.NO_NODE) or "node"
+    node = found_or_installed(_tools.find_node, _tools.install_node, _tools.NO_NODE)
+    _tools.install_packages(node)
+    return node or "node"
 
 
 def found_or_installed(find: Callable[[], str | None], install: Callable[[], None], otherwise: str) -> str | None:

@@ -7,11 +7,12 @@
  * @typedef {object} Page  What the page around the call does for it.
  * @property {(key: string, ...args: string[]) => void} tell  Says a sentence over the stage.
  * @property {() => void} left
+ * @property {{ open: () => void }} devices  The choice of camera, microphone and speakers.
  * @property {() => void} language
  */
 
 /** @param {Session} session @param {Page} page @returns {import("./view/call.js").Actions} */
-export function actions(session, { tell, left, language }) {
+export function actions(session, { tell, left, devices, language }) {
   return {
     mic: () => void session.wishes.toggle("audio"),
     cam: () => void session.wishes.toggle("video"),
@@ -20,10 +21,16 @@ export function actions(session, { tell, left, language }) {
       session.leave();
       left();
     },
-    say: (text) => session.say(text),
-    sayAgain: (cid) => session.sayAgain(cid),
-    readBack: () => void session.readBack(),
+    chat: { talk: session.talk, readBack: () => void session.readBack() },
     copyLink: () => copyLink(session, tell),
+    moderation: session.moderation,
+    recordings: session.recordings,
+    devices,
+    senses: {
+      screen: () => void session.senses.screen.toggle(),
+      sounds: () => session.senses.toggleSounds(),
+      talk: (on) => void session.wishes.turn("audio", on),
+    },
     language,
   };
 }

@@ -2,11 +2,10 @@
 /**
  * What only REST tells about a room: chat from before our time, names of those who are gone, the key to invite with.
  *
- * Live events are poured in as well, so that the lines, the drafts and the names are all in one place.
+ * Names that events bring are poured in as well, so that all names are in one place.
  */
 
 import { ApiError } from "./api.js";
-import { ChatLog } from "./chatlog.js";
 
 /** @typedef {import("./protocol.js").RoomEvent} RoomEvent */
 /** @typedef {import("./protocol.js").Snapshot} Snapshot */
@@ -14,9 +13,10 @@ import { ChatLog } from "./chatlog.js";
 const PAGE = 50; // how many lines of chat the server gives at once
 
 export class Archive {
-  log = new ChatLog();
   /** The room has older lines than we have. */
   earlier = false;
+  /** Older lines are on their way. */
+  reading = false;
   inviteKey = /** @type {string | undefined} */ (undefined);
   #names = /** @type {Map<number, string>} */ (new Map());
   #whole = false; // the lines we have are the last ones, without a hole
@@ -25,13 +25,15 @@ export class Archive {
    * @param {object} given
    * @param {string} given.slug
    * @param {import("./api.js").Api} given.api
+   * @param {import("./chatlog.js").ChatLog} given.log
    * @param {() => Promise<string | null>} given.token
    * @param {() => void} given.changed
    * @param {(reason: string) => void} given.failed
    */
-  constructor({ slug, api, token, changed, failed }) {
+  constructor({ slug, api, log, token, changed, failed }) {
     this.#slug = slug;
     this.#api = api;
+    this.#log = log;
     this.#token = token;
     this.#changed = changed;
     this.#failed = failed;
@@ -39,6 +41,7 @@ export class Archive {
 
   #slug;
   #api;
+  #log;
   #token;
   #changed;
   #failed;
@@ -50,15 +53,13 @@ export class Archive {
 
   /** The room begins here, for all we know. @param {Snapshot} snapshot */
   adopt({ participants }) {
-    this.log.clear();
-    this.#whole = false;
-    participants.forEach(({ user_id, nickname }) => this.#names.set(user_id, nickname));
+    this.#whole = this.earlier = false;
+    participants.forEach(({ user_id, nickname }) => this.#call(user_id, nickname));
   }
 
   /** @param {RoomEvent} event */
   take(event) {
-    if (event.nickname !== undefined) this.#names.set(event.user_id, event.nickname);
-    this.log.take(event);
+    if (event.nickname !== undefined) this.#call(event.user_id, event.nickname);
   }
 
   /** Everything that is missing, if anything is. */
@@ -71,18 +72,13 @@ export class Archive {
     });
   }
 
-  /** @param {string} cid */
-  acked(cid) {
-    this.log.said(cid);
-  }
-
-  /** @param {import("./protocol.js").Refusal} refusal */
-  refused({ cid, reason }) {
-    if (cid) this.log.refused(cid, reason);
-  }
-
+  /** Older lines than those we have. */
   async readBack() {
-    await this.#ask((token) => this.#lines(token, this.log.oldest));
+    if (this.reading || !this.earlier) return;
+    this.reading = true;
+    this.#changed();
+    await this.#ask((token) => this.#lines(token, this.#log.oldest)).finally(() => (this.reading = false));
+    this.#changed();
   }
 
   /** Moderators may invite; we may have become one, or be one no longer. */
@@ -106,11 +102,18 @@ export class Archive {
   /** @param {string} token @param {number} [beforeId] */
   async #lines(token, beforeId) {
     const items = await this.#api.chat(token, this.#slug, beforeId);
-    this.log.history(items);
+    const strangers = new Set(items.map(({ user_id }) => user_id).filter((id) => !this.#names.has(id)));
+    this.#log.history(items);
     this.earlier = items.length === PAGE;
     this.#changed();
-    const strangers = new Set(items.map(({ user_id }) => user_id).filter((id) => !this.#names.has(id)));
-    for (const id of strangers) this.#names.set(id, (await this.#api.user(token, id)).nickname);
+    for (const id of strangers) this.#call(id, (await this.#api.user(token, id)).nickname);
+  }
+
+  /** Whoever shows lines has to show them anew. @param {number} userId @param {string} nickname */
+  #call(userId, nickname) {
+    if (this.#names.get(userId) === nickname) return;
+    this.#names.set(userId, nickname);
+    this.#log.version++;
   }
 
   /** @param {string} token */

@@ -10,6 +10,7 @@ import { member } from "./room.js";
 import { Peer } from "./peer.js";
 
 /** @typedef {import("./media.js").Kind} Kind */
+/** @typedef {import("./sections.js").Section} Section */
 /** @typedef {import("./protocol.js").Snapshot} Snapshot */
 /** @typedef {import("./protocol.js").RoomEvent} RoomEvent */
 /** @typedef {import("./protocol.js").Signal} Signal */
@@ -25,12 +26,17 @@ export class Calls {
    * @param {number} options.me
    * @param {(command: Command) => boolean} options.send
    * @param {() => void} options.changed  A stream or a connection looks different now.
-   * @param {Record<Kind, MediaStreamTrack | null>} options.tracks
+   * @param {Record<Kind, MediaStreamTrack | null>} options.tracks  To begin with.
    * @param {RTCConfiguration} options.config
    */
   constructor({ me, send, changed, tracks, config }) {
     this.#ours = {
-      me, send, changed, tracks, config, together: new MediaStream(), allowed: { audio: true, video: true },
+      me, send, changed, config,
+      tracks: { ...tracks, screen: null },
+      together: new MediaStream(),
+      apart: new MediaStream(),
+      allowed: { audio: true, video: true },
+      others: 0,
     };
   }
 
@@ -70,9 +76,9 @@ export class Calls {
     this.#peers.forEach((peer) => peer.refused(refusal));
   }
 
-  /** @param {Kind} kind @param {MediaStreamTrack | null} track */
-  replace(kind, track) {
-    this.#ours.tracks[kind] = track;
+  /** @param {Section} section @param {MediaStreamTrack | null} track */
+  replace(section, track) {
+    this.#ours.tracks[section] = track;
     this.#peers.forEach((peer) => peer.refresh());
   }
 
@@ -93,6 +99,10 @@ export class Calls {
     return this.#peers.get(id);
   }
 
+  get peers() {
+    return [...this.#peers.values()];
+  }
+
   close() {
     for (const id of [...this.#peers.keys()]) this.#drop(id);
   }
@@ -108,7 +118,7 @@ export class Calls {
   #add(id) {
     const peer = new Peer(id, this.#ours);
     this.#peers.set(id, peer);
-    this.#ours.changed();
+    this.#counted();
     return peer;
   }
 
@@ -116,6 +126,13 @@ export class Calls {
   #drop(id) {
     this.#peers.get(id)?.close();
     this.#peers.delete(id);
+    this.#counted();
+  }
+
+  /** Everyone gets as much of us as there is for so many. */
+  #counted() {
+    this.#ours.others = this.#peers.size;
+    this.#peers.forEach((peer) => peer.refresh());
     this.#ours.changed();
   }
 }

@@ -2,30 +2,33 @@
 /**
  * Where everything meets: reads the address, shows the page for it, and hands each part the others it needs.
  *
- * An invitation travels in the fragment, which is never sent; it is taken out of the address as soon as it is read.
+ * What the start page does not need is fetched on the way to a room.
  */
 
-import { actions } from "./actions.js";
 import { Api, ApiError } from "./api.js";
+import { Devices } from "./devices.js";
+import { Invitations, linked, lookAt, slugOf } from "./entrance.js";
 import { Identity, claimSlot } from "./identity.js";
-import { LocalMedia } from "./media.js";
-import { Session } from "./session.js";
 import { language, say, speak, t } from "./strings.js";
-import { Call } from "./view/call.js";
 import { message } from "./view/frame.js";
 import { home } from "./view/home.js";
-import { lobby } from "./view/lobby.js";
+import { Visited } from "./visited.js";
 
-/** @typedef {import("./media.js").Kind} Kind */
-/** @typedef {import("./view/lobby.js").Entrance} Entrance */
+/** @typedef {import("./protocol.js").RoomInfo} RoomInfo */
+/** @typedef {import("./rehearsal.js").Rehearsal} Rehearsal */
+/** @typedef {{ room: RoomInfo, stranger: boolean }} Seen */
 
-const SLUG = /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/;
-const FRAME = 16;
+const LOOK_AGAIN = 5_000;
 const app = /** @type {HTMLElement} */ (document.getElementById("app"));
 const api = new Api();
 const identity = new Identity(api, localStorage, await claimSlot(sessionStorage));
+const devices = new Devices(navigator.mediaDevices, localStorage);
+const visited = new Visited(localStorage);
+const invitations = new Invitations(sessionStorage);
 let page = () => /** @type {Node} */ (document.createTextNode(""));
-let session = /** @type {Session | null} */ (null);
+let session = /** @type {import("./session.js").Session | null} */ (null);
+let behind = () => {}; // ends what goes on behind the page that is shown
+let notice = /** @type {string | null} */ (null); // to be said on the next page
 
 /** @param {() => Node} make  Called again when the language changes. */
 function show(make) {
@@ -44,167 +47,206 @@ function switchLanguage() {
 /** @param {string} path */
 function go(path) {
   history.pushState(null, "", path);
+  scrollTo(0, 0);
   void route();
 }
 
 async function route() {
   session?.leave();
   session = null;
+  leaveBehind();
   const slug = slugOf(location.pathname);
-  if (slug === null) return show(() => home({ create, open, language: switchLanguage }));
-  keepInvitation(slug, location.hash);
+  if (slug === null) return start();
+  if (slug === "") return refused(slug, "room_not_found");
+  if (invitations.keep(slug, location.hash)) history.replaceState(null, "", location.pathname);
   await knock(slug);
 }
 
-/** @param {string} path */
-function slugOf(path) {
-  const slug = /^\/r\/([^/]+)$/.exec(path)?.[1] ?? "";
-  return SLUG.test(slug) ? slug : null;
+function leaveBehind() {
+  behind();
+  behind = () => {};
 }
 
-/** @param {string} slug @param {string} hash */
-function keepInvitation(slug, hash) {
-  const key = new URLSearchParams(hash.slice(1)).get("invite");
-  if (key === null) return;
-  sessionStorage.setItem(`axenix.invite.${slug}`, key);
-  history.replaceState(null, "", location.pathname);
+// ---- the start page ----
+
+function start() {
+  let refresh = () => {};
+  show(() => {
+    const rooms = (/** @type {Parameters<Api["rooms"]>} */ ...asked) => api.rooms(...asked);
+    const view = home({ create, open, isTaken, rooms, visited, language: switchLanguage });
+    refresh = view.refresh;
+    return view.element;
+  });
+  const again = () => document.visibilityState === "visible" && refresh();
+  document.addEventListener("visibilitychange", again);
+  behind = () => document.removeEventListener("visibilitychange", again);
 }
 
-/** @param {{ title?: string, is_private: boolean }} wish */
-async function create(wish) {
-  const { slug } = await api.createRoom(await identity.token(), wish);
+/** @param {import("./view/newroom.js").Wish} wish */
+async function create({ cover, ...wish }) {
+  const token = await identity.token();
+  const { slug } = await api.createRoom(token, wish);
+  if (cover) await api.setCover(token, slug, cover).catch((error) => {
+    notice = t("cover_refused", error instanceof ApiError ? say(error.reason) : String(error)); // the room is there
+  });
   go(`/r/${slug}`);
 }
 
 /** @param {string} link */
 function open(link) {
-  if (SLUG.test(link)) return go(`/r/${link}`), true;
-  const url = URL.canParse(link) ? new URL(link) : null;
-  const slug = url?.origin === location.origin ? slugOf(url.pathname) : null;
-  if (slug === null || url === null) return false;
-  keepInvitation(slug, url.hash);
-  go(`/r/${slug}`);
+  const found = linked(link, location.origin);
+  if (!found) return false;
+  invitations.keep(found.slug, found.hash);
+  go(`/r/${found.slug}`);
   return true;
 }
 
 /** @param {string} slug */
-async function knock(slug) {
-  try {
-    const room = await roomInfo(slug);
-    if (slugOf(location.pathname) !== slug) return; // somewhere else by now
-    const join = (/** @type {Entrance} */ entrance) => enter(room, entrance);
-    show(() => lobby({ room, nickname: identity.nickname, join, language: switchLanguage }));
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    const missing = error.reason === "room_not_found";
-    apologize(error.reason, missing ? "room_not_found_more" : null, missing ? null : () => knock(slug));
-  }
-}
+const isTaken = async (slug) => (await api.isTaken(slug)).exists;
+
+// ---- the door of a room ----
+
+/** @param {string} slug @returns {Promise<Seen>} */
+const look = (slug) => lookAt(slug, { api, identity, invitation: invitations.of(slug) });
 
 /** @param {string} slug */
-async function roomInfo(slug) {
+async function knock(slug) {
+  leaveBehind();
+  let here = true;
+  behind = () => (here = false);
   try {
-    return await api.room(identity.known, slug);
+    const arriving = Promise.all([fetched(import("./view/lobby.js")), fetched(import("./rehearsal.js"))]);
+    const [seen, [{ lobby }, { Rehearsal }]] = await Promise.all([look(slug), arriving]);
+    if (here) wait(slug, seen, lobby, new Rehearsal(devices, identity.nickname));
   } catch (error) {
-    if (!(error instanceof ApiError && error.status === 401)) throw error;
-    identity.forget(); // a token of another server, or of another time
-    return api.room(undefined, slug);
+    if (!(error instanceof ApiError)) throw error;
+    if (here) refused(slug, error.reason);
   }
 }
 
-/** @param {import("./protocol.js").RoomInfo} room @param {Entrance} entrance */
-async function enter({ slug, title }, { nickname, audio, video }) {
-  await identity.introduce(nickname);
-  const token = await identity.token();
-  const rtc = await api.rtcConfig(token);
-  const media = new LocalMedia();
-  const problems = /** @type {string[]} */ ([]);
-  const on = await openDevices(media, { audio, video }, problems);
-  const stranger = title === undefined; // whoever may not know its name needs an invitation
-  const inviteKey = (stranger && sessionStorage.getItem(`axenix.invite.${slug}`)) || undefined;
-  const screen = view(slug);
-  session = new Session({ slug, api, identity, media, rtc, inviteKey, hooks: screen.hooks });
-  screen.begin(session);
-  problems.forEach((key) => screen.hooks.notice({ key, args: [] }));
+/** A module that does not come is a server that does not answer. @template T @param {Promise<T>} module */
+const fetched = (module) => module.catch((error) => {
+  throw new ApiError(0, "unreachable", String(error));
+});
+
+/** @param {string} slug @param {Seen} seen @param {typeof import("./view/lobby.js").lobby} lobby
+ * @param {Rehearsal} rehearsal */
+function wait(slug, seen, lobby, rehearsal) {
+  const said = notice;
+  notice = null;
+  let view = /** @type {ReturnType<typeof lobby>} */ (/** @type {unknown} */ (null)); // there from the first show() on
+  const stop = watch(slug, (now) => {
+    seen = now;
+    view.update(now.room);
+  });
+  behind = () => {
+    stop();
+    rehearsal.close();
+  };
+  show(() => {
+    const join = () => enter(slug, seen.stranger, rehearsal);
+    view = lobby({ room: seen.room, rehearsal, notice: said, join, language: switchLanguage });
+    document.title = `${seen.room.title} · ${t("brand")}`;
+    return view.element;
+  });
+  view.enter();
+  void rehearsal.begin();
+  void import("./stay.js").catch(() => {}); // needed in a moment; if it does not come, joining will say so
+}
+
+/** Looks at the room again and again and tells how it is, until somebody has had enough or we may not look any more.
+ * @param {string} slug @param {(seen: Seen) => void} tell */
+function watch(slug, tell) {
+  let over = false;
+  const timer = setInterval(async () => {
+    if (document.visibilityState !== "visible") return;
+    try {
+      const seen = await look(slug);
+      if (!over) tell(seen);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      const forGood = error.status === 403 || error.status === 404; // anything else passes
+      if (!over && forGood) refused(slug, error.reason);
+    }
+  }, LOOK_AGAIN);
+  return () => {
+    over = true;
+    clearInterval(timer);
+  };
+}
+
+/** @param {string} slug @param {boolean} stranger  who needs the invitation @param {Rehearsal} rehearsal */
+async function enter(slug, stranger, rehearsal) {
+  await identity.introduce(rehearsal.nickname);
+  const rtc = await api.rtcConfig(await identity.token());
+  const { stay } = await fetched(import("./stay.js"));
+  const on = await rehearsal.finish();
+  if (rehearsal.closed) return; // somewhere else by now
+  const media = rehearsal.handOver();
+  leaveBehind();
+  const begun = stay({
+    slug, api, identity, media, rtc, devices, visited, show, language: switchLanguage,
+    inviteKey: (stranger && invitations.of(slug)) || undefined,
+    problems: rehearsal.complaints,
+    ended: (end) => ended(slug, end),
+  });
+  session = begun.session;
+  behind = begun.forget;
   await session.start(on);
 }
 
-/** Whatever the browser does not give is left off; the call goes on without it.
- * @param {LocalMedia} media @param {Record<Kind, boolean>} wanted @param {string[]} problems */
-async function openDevices(media, wanted, problems) {
-  const kinds = /** @type {Kind[]} */ (["audio", "video"]).filter((kind) => wanted[kind]);
-  const on = { audio: false, video: false };
-  if (await tryToOpen(media, kinds)) kinds.forEach((kind) => (on[kind] = true));
-  else for (const kind of kinds) {
-    on[kind] = kinds.length > 1 && (await tryToOpen(media, [kind]));
-    if (!on[kind]) problems.push(`notice_no_${kind}`);
-  }
-  return on;
-}
+// ---- doors that stay closed, and stays that are over ----
 
-/** @param {LocalMedia} media @param {Kind[]} kinds */
-const tryToOpen = (media, kinds) => media.open(kinds).then(() => true, () => false);
-
-/** Ties a session to what shows it. Drawing waits a frame, so that what happens together is seen together.
- * @param {string} slug */
-function view(slug) {
-  let call = /** @type {Call | null} */ (null);
-  let drawing = /** @type {any} */ (null);
-  const changed = () => {
-    drawing ??= setTimeout(() => {
-      drawing = null;
-      if (session && call) call.update(session.model);
-    }, FRAME);
-  };
-  return {
-    hooks: /** @type {import("./session.js").Hooks} */ ({
-      changed,
-      notice: (notice) => call?.say(notice),
-      ended: ({ code, reason }) => ended(slug, code, reason),
-    }),
-    /** @param {Session} begun */
-    begin(begun) {
-      show(() => {
-        call = new Call(actions(begun, {
-          tell: (key, ...args) => call?.say({ key, args }),
-          left: () => ended(slug, 1000, null),
-          language: switchLanguage,
-        }), call);
-        changed();
-        return call.element;
-      });
-    },
-  };
-}
-
-/** @param {string} slug @param {number} code @param {string | null} reason */
-function ended(slug, code, reason) {
+/** @param {string} slug @param {import("./stay.js").End} end */
+function ended(slug, { code, reason, farewell }) {
   session = null;
+  leaveBehind();
   if (reason === "invalid_token") identity.forget();
-  apologize(ENDS[code] ?? "end_other", reason, code === 4007 ? null : () => knock(slug), "again");
+  if (code === 1008 && reason && Object.hasOwn(DOORS, reason)) return refused(slug, reason);
+  const known = [1000, 1008, 4001, 4005, 4006, 4007, 4009].includes(code);
+  const more = farewell.length ? farewell : reason ? [{ key: reason, args: [] }] : [];
+  const again = code === 4007 ? null : { key: /** @type {const} */ ("again"), act: () => knock(slug) };
+  apologize(known ? `end_${code}` : "end_other", more, again);
 }
 
-/** @type {Record<number, string>} */
-const ENDS = Object.fromEntries([1000, 1008, 4001, 4005, 4006, 4007, 4009].map((code) => [code, `end_${code}`]));
+/** Reasons that have a page of their own: its headline, what more there is to say, and whether it is worth another try.
+ * @type {Record<string, { head: string, more: string, again: boolean }>} */
+const DOORS = {
+  invite_required_or_invalid: { head: "door_private", more: "invite_required_or_invalid", again: false },
+  room_locked: { head: "door_locked", more: "door_locked_more", again: true },
+  banned: { head: "door_banned", more: "banned", again: true },
+  room_not_found: { head: "room_not_found", more: "room_not_found_more", again: false },
+  unreachable: { head: "door_unreachable", more: "unreachable", again: true },
+};
 
-/** Titles, details and labels are keys of sentences.
- * @param {string} title @param {string | null} more
- * @param {(() => void) | null} again @param {"again" | "try_again"} [label] */
-function apologize(title, more, again, label = "try_again") {
+/** @param {string} slug @param {string} reason */
+function refused(slug, reason) {
+  leaveBehind();
+  if (reason === "room_not_found") visited.remove(slug);
+  const { head, more, again } = DOORS[reason] ?? { head: "end_1008", more: reason, again: true };
+  apologize(head, [{ key: more, args: [] }], again ? { key: "try_again", act: () => knock(slug) } : null, reason);
+  if (reason === "room_locked") behind = watch(slug, ({ room }) => room.is_locked || void knock(slug));
+}
+
+/** What it says are keys of sentences.
+ * @param {string} head @param {import("./notices.js").Notice[]} more
+ * @param {{ key: "again" | "try_again", act: () => void } | null} again @param {string} [state] */
+function apologize(head, more, again, state) {
   show(() => message({
-    title: say(title),
-    detail: more === null ? undefined : say(more),
+    title: say(head),
+    detail: more.map(({ key, args }) => say(key, ...args)).join(" "),
+    state,
     choices: [
-      ...(again ? [{ label: t(label), act: again, testid: "again" }] : []),
+      ...(again ? [{ label: t(again.key), act: again.act, testid: "again" }] : []),
       { label: t("to_home"), act: () => go("/"), testid: "home" },
     ],
     language: switchLanguage,
   }));
+  app.querySelector("h1")?.focus(); // so that whoever does not see it hears what has happened
 }
 
 speak(localStorage.getItem("axenix.language") ?? navigator.language);
-addEventListener("popstate", () => void route());
-addEventListener("hashchange", () => void route());
+addEventListener("popstate", () => void route()); // another fragment, which may hold an invitation, included
 addEventListener("online", () => session?.hurry());
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && session?.hurry());
 void route();

@@ -1,29 +1,26 @@
 // @ts-check
 /**
- * The connection to one other person: perfect negotiation, one audio and one video section, and its own repair.
+ * The connection to one other person: perfect negotiation, and its own repair. What it carries is in sections.js.
  *
  * Signals may be lost with either socket. So an offer is sent again until it is answered, and whoever meets a
  * description of another RTCPeerConnection than before begins anew with it. Signals are handled one after the other.
  */
 
 import { SILENCING } from "./protocol.js";
+import { dress, nameOf, sectionOf } from "./sections.js";
 
-/** @typedef {import("./media.js").Kind} Kind */
 /** @typedef {import("./protocol.js").Signal} Signal */
 /** @typedef {import("./protocol.js").Command} Command */
 
 /**
- * @typedef {object} Ours  What all peers share: changed by Calls, read here.
+ * @typedef {object} Own  What all peers share: changed by Calls, read here.
  * @property {number} me
  * @property {RTCConfiguration} config
- * @property {Record<Kind, MediaStreamTrack | null>} tracks
- * @property {MediaStream} together  Names our tracks as belonging together, so that lips and voice stay in step.
- * @property {Record<Kind, boolean>} allowed  What the room lets us send.
  * @property {(command: Command) => boolean} send
  * @property {() => void} changed
  */
+/** @typedef {Own & import("./sections.js").Outfit} Ours */
 
-const KINDS = /** @type {const} */ (["audio", "video"]);
 const ANSWER_WITHIN = 4_000;
 const RECOVER_WITHIN = 5_000;
 let spoken = 0;
@@ -35,6 +32,8 @@ export class Peer {
   #closed = false;
   #again = /** @type {any} */ (null);
   #recovery = /** @type {any} */ (null);
+  #screen = new MediaStream();
+  /** Their voice and their face. */
   stream = new MediaStream();
   /** @type {RTCPeerConnection} */
   #pc;
@@ -54,9 +53,23 @@ export class Peer {
     return this.#pc.connectionState === "connected";
   }
 
+  /** What they share, as long as they do: their description says so. */
+  get screen() {
+    return /recv/.test(sectionOf(this.#pc, "screen")?.currentDirection ?? "") ? this.#screen : null;
+  }
+
+  /** How loud they are at this moment, from 0 to 1. */
+  get level() {
+    return sectionOf(this.#pc, "audio")?.receiver.getSynchronizationSources()[0]?.audioLevel ?? 0;
+  }
+
+  stats() {
+    return this.#pc.getStats();
+  }
+
   /** Make the first offer. The other side waits for it. */
   call() {
-    void this.#run(() => this.#dress());
+    void this.#run(() => dress(this.#pc, this.#ours));
   }
 
   /** @param {Signal} signal */
@@ -69,7 +82,7 @@ export class Peer {
   /** Tracks or rights have changed. Nothing is done before there is anything to change. */
   refresh() {
     void this.#run(async () => {
-      if (this.#pc.getTransceivers().length > 0) await this.#dress();
+      if (this.#pc.getTransceivers().length > 0) await dress(this.#pc, this.#ours);
     });
   }
 
@@ -80,7 +93,7 @@ export class Peer {
     this.#ours.allowed[kind] = false; // the event that says so may still be on its way
     void this.#run(async () => {
       if (this.#pc.signalingState === "have-local-offer") await this.#pc.setLocalDescription({ type: "rollback" });
-      await this.#dress();
+      await dress(this.#pc, this.#ours);
       await this.#offer();
     });
   }
@@ -117,10 +130,11 @@ export class Peer {
     pc.onicecandidate = ({ candidate }) => {
       if (candidate) this.#ours.send({ type: "ice", to: this.id, candidate: candidate.toJSON() });
     };
-    pc.ontrack = ({ track }) => {
-      this.stream.addTrack(track);
+    pc.ontrack = ({ track, transceiver }) => {
+      (nameOf(pc, transceiver) === "screen" ? this.#screen : this.stream).addTrack(track);
       this.#ours.changed();
     };
+    pc.onsignalingstatechange = () => this.#ours.changed(); // a screen may have come or gone
     pc.onconnectionstatechange = () => this.#watch();
     return pc;
   }
@@ -129,27 +143,17 @@ export class Peer {
     const pc = this.#pc;
     clearTimeout(this.#again);
     clearTimeout(this.#recovery);
-    pc.onnegotiationneeded = pc.onicecandidate = pc.ontrack = pc.onconnectionstatechange = null;
+    pc.onnegotiationneeded = pc.onicecandidate = pc.ontrack = null;
+    pc.onconnectionstatechange = pc.onsignalingstatechange = null;
     pc.close();
-    this.stream.getTracks().forEach((track) => this.stream.removeTrack(track));
+    for (const stream of [this.stream, this.#screen]) {
+      stream.getTracks().forEach((track) => stream.removeTrack(track));
+    }
   }
 
   #anew() {
     this.#end();
     this.#pc = this.#begin();
-  }
-
-  /** Both sections, with our tracks and in the directions we may have. */
-  async #dress() {
-    const { allowed, together, tracks } = this.#ours;
-    for (const kind of KINDS) {
-      const direction = allowed[kind] ? "sendrecv" : "recvonly";
-      const section = this.#pc.getTransceivers().find(({ receiver }) => receiver.track.kind === kind)
-        ?? this.#pc.addTransceiver(kind, { direction });
-      if (section.direction !== direction) section.direction = direction;
-      section.sender.setStreams(together);
-      if (section.sender.track !== tracks[kind]) await section.sender.replaceTrack(tracks[kind]);
-    }
   }
 
   async #offer() {
@@ -179,7 +183,7 @@ export class Peer {
     if (collision && !this.#remote) this.#anew();
     await this.#pc.setRemoteDescription({ type: "offer", sdp });
     this.#remote = originOf(sdp);
-    await this.#dress();
+    await dress(this.#pc, this.#ours);
     await this.#pc.setLocalDescription();
     this.#describe();
   }
@@ -189,7 +193,7 @@ export class Peer {
     if (this.#pc.signalingState !== "have-local-offer") return; // to an offer that was answered before
     if (this.#remote && this.#remote !== originOf(sdp)) {
       this.#anew();
-      return this.#dress();
+      return dress(this.#pc, this.#ours);
     }
     clearTimeout(this.#again);
     await this.#pc.setRemoteDescription({ type: "answer", sdp });

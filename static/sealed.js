@@ -70,8 +70,16 @@ export async function openShare(pair, wrapped, slug, epoch, me) {
 }
 
 /**
- * The `ciphertext_b64` of a line.
+ * A room key for lines only: one can seal and open with it, and nobody can read it out again.
  * @param {Bytes} roomKey
+ */
+export function lineKey(roomKey) {
+  return crypto.subtle.importKey("raw", roomKey, "AES-GCM", false, ["encrypt", "decrypt"]);
+}
+
+/**
+ * The `ciphertext_b64` of a line.
+ * @param {Bytes | CryptoKey} roomKey
  * @param {string} slug
  * @param {number} epoch
  * @param {number} me
@@ -86,7 +94,7 @@ export async function sealLine(roomKey, slug, epoch, me, text) {
 
 /**
  * The text of a line. Rejects when it was not sealed with this key, by this sender, for this room and epoch.
- * @param {Bytes} roomKey
+ * @param {Bytes | CryptoKey} roomKey
  * @param {string} slug
  * @param {number} epoch
  * @param {number} sender  The `user_id` of the message.
@@ -118,10 +126,8 @@ function lineAad(slug, epoch, sender) {
   return utf8(`axenix/chat/v1|${slug}|${epoch}|${sender}`);
 }
 
-/** @param {Bytes} roomKey */
-function aes(roomKey) {
-  return crypto.subtle.importKey("raw", roomKey, "AES-GCM", false, ["encrypt", "decrypt"]);
-}
+/** @param {Bytes | CryptoKey} roomKey */
+const aes = (roomKey) => (roomKey instanceof CryptoKey ? roomKey : lineKey(roomKey));
 
 /** @param {Bytes} bytes */
 export function toBase64(bytes) {

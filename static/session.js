@@ -8,8 +8,14 @@
 import { Archive } from "./archive.js";
 import { Calls } from "./calls.js";
 import { Connection } from "./connection.js";
+import { Recordings } from "./recordings.js";
+import { Moderation } from "./moderation.js";
 import { noticeOf } from "./notices.js";
+import { facesOf } from "./faces.js";
 import { apply } from "./room.js";
+import { Senses } from "./senses.js";
+import { t } from "./strings.js";
+import { Talk } from "./talk.js";
 import { Wishes } from "./wishes.js";
 
 /** @typedef {import("./media.js").Kind} Kind */
@@ -24,7 +30,7 @@ import { Wishes } from "./wishes.js";
  * @typedef {object} Hooks
  * @property {() => void} changed
  * @property {(notice: Notice) => void} notice
- * @property {(end: { code: number, reason: string | null }) => void} ended
+ * @property {(end: { code: number, reason: string | null, farewell: Notice[] }) => void} ended
  */
 
 /**
@@ -37,8 +43,6 @@ import { Wishes } from "./wishes.js";
  * @property {() => void} [settle]  Level with the room again.
  * @property {() => void} [close]
  */
-
-let asked = 0;
 
 export class Session {
   #state = /** @type {Snapshot | null} */ (null);
@@ -85,9 +89,17 @@ export class Session {
       tracks: media.tracks,
       config: { iceServers: rtc.iceServers },
     });
+    const token = () => identity.sameUser(false);
+    this.talk = new Talk({
+      slug, me: this.me, api, token,
+      connection: this.#connection,
+      changed: hooks.changed,
+      notice: (key, ...args) => hooks.notice({ key, args }),
+      name: (id) => this.#archive.name(id),
+    });
     this.#archive = new Archive({
-      slug, api,
-      token: () => identity.sameUser(false),
+      slug, api, token,
+      log: this.talk.log,
       changed: hooks.changed,
       failed: (reason) => hooks.notice({ key: reason, args: [] }),
     });
@@ -99,7 +111,29 @@ export class Session {
       changed: hooks.changed,
       notice: (key) => hooks.notice({ key, args: [] }),
     });
-    this.#parts = [this.#archive, this.wishes, this.#calls];
+    this.senses = new Senses({
+      me: this.me, media,
+      calls: this.#calls,
+      changed: hooks.changed,
+      notice: (key) => hooks.notice({ key, args: [] }),
+    });
+    this.moderation = new Moderation({
+      me: this.me, slug, api, identity,
+      send: (command) => this.#connection.send(command),
+      changed: hooks.changed,
+      failed: (reason) => hooks.notice({ key: reason, args: [] }),
+    });
+    this.recordings = new Recordings({
+      slug, api, identity,
+      me: this.me,
+      send: (command) => this.#connection.send(command),
+      faces: () => facesOf(this.model),
+      voices: () => [media.tracks.audio, ...this.#calls.peers.flatMap(({ stream }) => stream.getAudioTracks())]
+        .filter((track) => track !== null),
+      changed: hooks.changed,
+      notice: (key) => hooks.notice({ key, args: [] }),
+    });
+    this.#parts = [this.recordings, this.talk, this.#archive, this.moderation, this.wishes, this.senses, this.#calls];
     this.#renewBefore(rtc.ttl);
   }
 
@@ -111,6 +145,7 @@ export class Session {
   /** @param {Record<Kind, boolean>} on what of us is to be heard and seen from the start */
   async start(on) {
     this.wishes.begin(on);
+    await this.talk.begin();
     await this.#connection.start();
   }
 
@@ -124,11 +159,12 @@ export class Session {
       inviteKey: this.#archive.inviteKey,
       on: this.wishes.on,
       allowed: this.wishes.allowed,
+      ...this.senses.model,
+      moderation: this.moderation.model,
+      recordings: this.recordings.model,
       hand: this.#state?.hands_up.includes(me) ?? false,
       preview: this.#media.preview,
-      lines: this.#archive.log.lines,
-      drafts: this.#archive.log.drafts,
-      earlier: this.#archive.earlier,
+      chat: { ...this.talk.model, earlier: this.#archive.earlier, reading: this.#archive.reading },
       name: (/** @type {number} */ id) => this.#archive.name(id),
       peer: (/** @type {number} */ id) => this.#calls.peer(id),
     };
@@ -136,20 +172,6 @@ export class Session {
 
   toggleHand() {
     this.#connection.send({ type: this.model.hand ? "hand.lower" : "hand.raise", cid: "hand" });
-  }
-
-  /** @param {string} text */
-  say(text) {
-    const cid = uniqueName();
-    this.#archive.log.say(cid, text, new Date().toISOString());
-    this.#connection.post({ type: "chat.message", text, cid });
-    this.#hooks.changed();
-  }
-
-  /** @param {string} cid of a line that was refused */
-  sayAgain(cid) {
-    const draft = this.#archive.log.takeBack(cid);
-    if (draft) this.say(draft.text);
   }
 
   /** Older lines than those we have. */
@@ -162,6 +184,7 @@ export class Session {
   }
 
   leave() {
+    this.recordings.leaving();
     this.#connection.leave();
     this.#close();
   }
@@ -187,7 +210,7 @@ export class Session {
     refused: (refusal) => this.#refused(refusal),
     ended: (end) => {
       this.#close();
-      this.#hooks.ended(end);
+      this.#hooks.ended({ ...end, farewell: this.#farewell });
     },
   };
 
@@ -197,10 +220,25 @@ export class Session {
     const live = this.#connection.status === "live";
     const state = (this.#state = apply(before, event));
     this.#parts.forEach((part) => part.take?.(event, state, live));
-    if (event.user_id === this.me && event.type === "role.changed") void this.#archive.promoted();
-    const notice = live ? noticeOf(event, before, this.me) : null;
+    const promoted = event.user_id === this.me && event.type === "role.changed";
+    if (promoted || event.type === "room.updated") void this.#archive.promoted();
+    const scene = { before, after: state, me: this.me, name: (/** @type {number} */ id) => this.#name(id) };
+    const notice = live ? noticeOf(event, scene) : null;
     if (notice) this.#hooks.notice(notice);
     this.#hooks.changed();
+  }
+
+  /** @param {number} id */
+  #name(id) {
+    return this.#archive.name(id) || t("somebody");
+  }
+
+  /** What is said at the door to one who was thrown out. @returns {Notice[]} */
+  get #farewell() {
+    const cause = this.moderation.farewell;
+    if (!cause) return [];
+    const by = { key: "removed_by", args: [this.#name(cause.by)] };
+    return cause.reason ? [by, { key: "reason_is", args: [cause.reason] }] : [by];
   }
 
   /** @param {Refusal} refusal */
@@ -227,10 +265,4 @@ export class Session {
     this.#parts.forEach((part) => part.close?.());
     this.#media.close();
   }
-}
-
-/** Not crypto.randomUUID, which only secure contexts have. */
-function uniqueName() {
-  const random = crypto.getRandomValues(new Uint32Array(3));
-  return `${Array.from(random, (part) => part.toString(36)).join("")}-${++asked}`;
 }

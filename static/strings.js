@@ -1,5 +1,5 @@
 // @ts-check
-/** What the page says: the sentence for a key in the language spoken now. The sentences are in words/, and only there. */
+/** What the page says: the sentence for a key in the language spoken now. All sentences are in words/. */
 
 import { EN } from "./words/en.js";
 import { RU } from "./words/ru.js";

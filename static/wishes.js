@@ -60,9 +60,13 @@ export class Wishes {
   }
 
   /** @param {Kind} kind */
-  async toggle(kind) {
-    const on = !this.on[kind];
-    if (on && !this.allowed[kind]) return;
+  toggle(kind) {
+    return this.turn(kind, !this.on[kind]);
+  }
+
+  /** @param {Kind} kind @param {boolean} on */
+  async turn(kind, on) {
+    if (on === this.on[kind] || (on && !this.allowed[kind])) return;
     this.on[kind] = on;
     this.#changed();
     try {

@@ -313,7 +313,7 @@ async def test_a_key_made_by_one_member_reaches_all_who_are_there_and_the_server
     assert (mine["wrap_algo"], mine["room_key_id"]) == (HPKE, began["room_key_id"])
     assert len(base64.b64decode(mine["wrapped_key_b64"])) == 80
     seen = await state(party, party.ada)
-    assert seen.keys() == {"key_epoch", "mode", "stale", "members"}
+    assert seen.keys() == {"key_epoch", "mode", "stale", "my_epochs", "members"}
     assert (seen["key_epoch"], seen["mode"], seen["stale"]) == (1, "e2e", False)
     assert await members(party) == {
         party.olga.id: (one.x25519_b64, True), party.ada.id: (None, False), party.gus.id: (other.x25519_b64, True)}

@@ -29,7 +29,7 @@ from axenix.room.events import AnyEvent, ChatDeleted, RecordingDeleted
 from axenix.room.signals import Relayed, Typing
 from axenix.room.state import Law, Snapshot
 from axenix.room.text import CHAT_LIMIT
-from axenix.web import arrivals, house, moderation, pictures, tus, uploads, ws
+from axenix.web import arrivals, house, joining, moderation, pictures, socket, tus, uploads
 
 PACKAGE = Path(wire.__file__).parent
 TEXT = (PACKAGE / "PROTOCOL.md").read_text(encoding="utf-8")
@@ -252,7 +252,7 @@ def test_the_options_are_those_of_the_code() -> None:
 
 def test_the_limits_are_those_of_the_code() -> None:
     limits = {row["what"]: row["how much"] for row in rows("Limits")}
-    assert limits["a frame from a client"] == f"{ws.FRAME} bytes"
+    assert limits["a frame from a client"] == f"{socket.FRAME} bytes"
     assert limits["a REST body"] == f"{BODY} bytes"
     assert limits["the text of a chat message"] == f"{CHAT_LIMIT} characters"
     assert limits["ciphertext, decoded"] == f"{c.MAX_CIPHERTEXT} bytes"
@@ -262,6 +262,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert limits["a picture"] == f"{pictures.BYTES} bytes, {picture_worker.PIXELS} pixels"
     assert limits["uploads at once, a person"] == str(arrivals.AT_ONCE)
     assert limits["unfinished uploads in pieces, a person"] == str(tus.UNFINISHED)
+    assert limits["parts that are joined into one recording"] == str(joining.PARTS)
     assert limits["parts of a form"] == str(multipart.MAX_PARTS)
     assert limits["progress of an upload"] == f"{uploads.PROGRESS} bytes in {uploads.PATIENCE:g} s"
     assert limits["wrong invite keys, an address"] == f"{house.GUESSES} in {house.GUESS_SECONDS:g} s"

@@ -182,7 +182,10 @@ def test_every_javascript_test_is_run(runner: ModuleType) -> None:
     assert runner.javascript_tests() == sorted(tests)
 
 
-@pytest.mark.parametrize("failing", [None, "flake8", "mypy", "node --test", "pytest"])
+STEPS = ["flake8", "mypy", "tsc", "tsc, where there is no page", "node --test", "pytest"]
+
+
+@pytest.mark.parametrize("failing", [None, *STEPS])
 def test_one_failed_step_is_enough_to_fail(
         runner: ModuleType, monkeypatch: pytest.MonkeyPatch, failing: str | None) -> None:
     ran: list[str] = []
@@ -195,7 +198,7 @@ def test_one_failed_step_is_enough_to_fail(
     monkeypatch.setattr(runner, "check", passes)
     monkeypatch.setattr(runner, "run_pytest", lambda arguments: int(not passes("pytest", arguments)))
     assert runner.main([]) == (0 if failing is None else 1)
-    assert ran == ["flake8", "mypy", "node --test", "pytest"]
+    assert ran == STEPS
 
 
 def test_with_arguments_only_pytest_runs(runner: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,3 +225,34 @@ def test_an_old_node_or_none_at_all_is_not_taken(monkeypatch: pytest.MonkeyPatch
     assert _tools.find_node() is None
     monkeypatch.undo()
     assert _tools.node_version("/nowhere/node") == 0
+
+
+@pytest.fixture
+def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What npm was told to do, for a lock file of our own; it succeeds as long as nobody says otherwise."""
+    told: list[list[str]] = []
+    monkeypatch.setattr(_tools, "LOCK", tmp_path / "package-lock.json")
+    monkeypatch.setattr(_tools, "PACKAGES", tmp_path / "node")
+    monkeypatch.setattr(_tools, "PACKAGES_STAMP", tmp_path / "node" / "stamp.txt")
+    monkeypatch.setattr(_tools, "find_npm", lambda node: "npm")
+    monkeypatch.setattr(_tools, "run_quietly", lambda command: told.append(command) is None)
+    (tmp_path / "package.json").write_text("{}")
+    _tools.LOCK.write_text("one")
+    return told
+
+
+def test_npm_packages_are_installed_once_and_anew_when_the_lock_file_changes(npm: list[list[str]]) -> None:
+    assert _tools.install_packages("node") and _tools.install_packages("node")
+    assert [command[:2] for command in npm] == [["npm", "ci"]]
+    assert (_tools.PACKAGES / "package-lock.json").read_text() == "one"
+    _tools.LOCK.write_text("two")
+    assert _tools.install_packages("node") and len(npm) == 2
+
+
+def test_npm_packages_that_did_not_arrive_are_asked_for_again(
+        npm: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(_tools, "run_quietly", lambda command: False)
+        assert not _tools.install_packages("node")
+    assert "is there a network?" in capsys.readouterr().out
+    assert _tools.install_packages("node") and len(npm) == 1

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page
 
 ARGUMENTS = [
-    "--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
+    "--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream=device-count=3",
     "--allow-loopback-in-peer-connection", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-gpu",
 ]
@@ -47,7 +47,7 @@ class Window:
         await self.page.goto(self.url)
         await self.part("room-title").fill(title)
         await self.part("room-private").set_checked(private)
-        await self.part("create-room").get_by_role("button").click()
+        await self.part("create").click()
         await self.part("lobby").wait_for()
         return urlsplit(self.page.url).path
 

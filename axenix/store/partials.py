@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from axenix.store.files import on_disk, remove, write_all
+from axenix.store.files import FLUSHED, on_disk, remove, write_all
 from axenix.store.folder import write_whole
 
 log = logging.getLogger(__name__)
@@ -31,13 +31,16 @@ class Partial(Struct, kw_only=True):
     """Its number: the slug may have become another room's."""
     slug: str
     user_id: int
-    length: int
+    length: int | None
+    """None: not known yet."""
     metadata: str
     """As the client wrote it."""
     title: str
     duration_sec: float
     expires: float
     """Seconds since the epoch."""
+    concat: str = ""
+    """As the client wrote it: "partial" is joined with others in the end, "final;…" is what they were joined into."""
     offset: int = 0
     """Bytes that are on the disk and count."""
     name: str | None = None
@@ -50,6 +53,11 @@ class Partial(Struct, kw_only=True):
     @property
     def is_complete(self) -> bool:
         return self.offset == self.length
+
+    @property
+    def is_part(self) -> bool:
+        """By itself it never becomes a recording."""
+        return self.concat == "partial"
 
 
 class Partials:
@@ -102,6 +110,18 @@ class Partials:
         remove(self.bytes_of(partial))
         remove(self._folder / (partial.id + ABOUT))
 
+    def join(self, whole: Partial, parts: list[Partial]) -> None:
+        tail = Tail(self, whole)
+        try:
+            for part in parts:
+                with on_disk(), open(self.bytes_of(part), "rb") as file:
+                    while piece := file.read(FLUSHED):
+                        tail.write(piece)
+                        tail.flush()
+            tail.commit()
+        finally:
+            tail.close()
+
     def turn(self, partial: Partial) -> asyncio.Lock:
         """One request at a time writes an upload."""
         return self.turns.setdefault(partial.id, asyncio.Lock())
@@ -128,10 +148,13 @@ class Tail:
             write_all(self._number, data)
         self.written += len(data)
 
-    def commit(self) -> None:
-        """On the disk first, counted then."""
+    def flush(self) -> None:
         with on_disk():
             os.fsync(self._number)
+
+    def commit(self) -> None:
+        """On the disk first, counted then."""
+        self.flush()
         self._partial.offset += self.written
         self.written = 0
         self._partials.save(self._partial)

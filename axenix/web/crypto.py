@@ -47,9 +47,10 @@ async def state(request: web.Request) -> web.Response:
     person = await user(request)
 
     def view(room: Room) -> dict[str, Any]:
-        p.standing(room, person.id, clock())
+        member = p.standing(room, person.id, clock())
         stale = room.key.stale_at is not None
-        return {"key_epoch": room.key_epoch, "mode": room.key.mode, "stale": stale, "members": those_here(room)}
+        return {"key_epoch": room.key_epoch, "mode": room.key.mode, "stale": stale, "my_epochs": sorted(member.shares),
+                "members": those_here(room)}
 
     return answer(await house_of(request).rooms.read(slug_of(request), view))
 

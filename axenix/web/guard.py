@@ -32,10 +32,12 @@ SAFE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 
-TUS_ASKS = "Tus-Resumable, Upload-Length, Upload-Offset, Upload-Metadata, Upload-Checksum"
+TUS_ASKS = (
+    "Tus-Resumable, Upload-Length, Upload-Defer-Length, Upload-Offset, Upload-Metadata, Upload-Checksum, Upload-Concat"
+)
 TUS_TELLS = (
     "Location, Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, Upload-Length, "
-    "Upload-Offset, Upload-Metadata, Upload-Expires"
+    "Upload-Defer-Length, Upload-Offset, Upload-Metadata, Upload-Concat, Upload-Expires"
 )
 """Headers that pages of other origins may send, and read, when they upload in pieces."""
 

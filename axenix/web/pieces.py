@@ -23,7 +23,7 @@ from axenix.store.people import Person
 from axenix.web import recordings
 from axenix.web.house import House
 from axenix.web.tus_headers import checksum
-from axenix.web.uploads import Body, BrokenOff
+from axenix.web.uploads import Body, BrokenOff, too_large
 
 log = logging.getLogger(__name__)
 
@@ -51,14 +51,15 @@ async def alone(house: House, partial: Partial, body: Body | None = None) -> Asy
 
 
 async def receive(
-    request: web.Request, house: House, person: Person, partial: Partial, offset: int = 0,
+    request: web.Request, house: House, person: Person, partial: Partial, offset: int = 0, length: int | None = None,
 ) -> None:
     body, sum_ = Body(request), checksum(request)
     async with alone(house, partial, body):
         if offset != partial.offset:
             raise Refused("offset_conflict", f"The upload stands at {partial.offset}.")
-        if (request.content_length or 0) > partial.length - offset:
-            raise Refused("too_large", "That is more than Upload-Length says.")
+        if length is not None:
+            await fix_length(house, partial, length)
+        must_hold(house, partial, request.content_length or 0)
         with house.uploads.by(person.id):
             _, recorded = await recordings.standing_and_size(house, partial.slug, person)
             tail = await at_the_disk(Tail, house.partials, partial)
@@ -67,6 +68,28 @@ async def receive(
             finally:
                 await at_the_disk(tail.close)
         await finish(house, person, partial)
+
+
+async def fix_length(house: House, partial: Partial, length: int) -> None:
+    """Once it is known it stays."""
+    if length == partial.length:
+        return
+    if partial.length is not None or length < max(partial.offset, 1):
+        raise Refused("bad_payload", "Upload-Length is said once, and is not less than what has come.")
+    limit = recordings.limit(house)
+    if limit is not None and length > limit:
+        raise too_large(limit)
+    partial.length = length
+    await at_the_disk(house.partials.save, partial)
+
+
+def must_hold(house: House, partial: Partial, more: int) -> None:
+    """Raises Refused("too_large") when so many bytes more are too many."""
+    limit = recordings.limit(house)
+    if partial.length is not None and partial.offset + more > partial.length:
+        raise Refused("too_large", "That is more than Upload-Length says.")
+    if limit is not None and partial.offset + more > limit:
+        raise too_large(limit)
 
 
 class Incoming:
@@ -80,8 +103,7 @@ class Incoming:
 
     async def take(self, piece: bytes) -> None:
         house, partial, more = self._house, self._partial, self._tail.written + len(piece)
-        if partial.offset + more > partial.length:
-            raise Refused("too_large", "That is more than Upload-Length says.")
+        must_hold(house, partial, more)
         recordings.must_fit(house, partial.slug, partial.room, self._recorded, more)
         await at_the_disk(house.files.must_fit, len(piece))
         await at_the_disk(self._tail.write, piece)
@@ -117,7 +139,7 @@ async def write(incoming: Incoming, body: Body, sum_: tuple[Any, bytes] | None) 
 
 async def finish(house: House, person: Person, partial: Partial) -> None:
     """When all of it is there it becomes a recording. Goes on wherever a crash has interrupted it."""
-    if partial.done:
+    if partial.done or partial.is_part:
         return
     try:
         if partial.name is None and not await named(house, partial):
@@ -161,7 +183,7 @@ async def become_recording(house: House, person: Person, partial: Partial) -> No
     names = await house.rooms.read(slug, lambda room: {each.name for each in room.recordings.values()})
     if name not in names:
         await recordings.add(house, slug, person, AddRecording(
-            partial.title, partial.duration_sec, partial.length, partial.mime, partial.sha256, name,
+            partial.title, partial.duration_sec, partial.offset, partial.mime, partial.sha256, name,
             recordings.end_of(name)))
 
 

@@ -1,7 +1,7 @@
 """Uploads that survive the network: tus 1.0 (https://tus.io/protocols/resumable-upload), for recordings.
 
-Core, creation (also with content), termination, checksum and expiration: the requests. What becomes of their bytes is
-the business of pieces.py.
+Core, creation (also with content, also before the length is known), termination, checksum, expiration and
+concatenation: the requests. What becomes of their bytes is the business of pieces.py and joining.py.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from axenix.store.people import Person
 from axenix.web import recordings
 from axenix.web.guard import Handler, answer_to, preflight, slug_of, user
 from axenix.web.house import house_of
+from axenix.web.joining import FINAL, join, name_of, parts_of
 from axenix.web.pieces import alone, finish, forget, receive
 from axenix.web.tus_headers import CHECKSUMS, VERSION, metadata, number
 from axenix.web.uploads import too_large
@@ -30,7 +31,7 @@ routes = web.RouteTableDef()
 ALL = "/api/recordings/{slug}/tus"
 ONE = ALL + "/{upload_id}"
 STREAM = "application/offset+octet-stream"
-EXTENSIONS = "creation,creation-with-upload,termination,checksum,expiration"
+EXTENSIONS = "creation,creation-with-upload,creation-defer-length,termination,checksum,expiration,concatenation"
 UNFINISHED = 20
 """Uploads of one person that wait to be gone on with."""
 
@@ -73,18 +74,30 @@ async def create(request: web.Request) -> web.StreamResponse:
     person, house, slug = await user(request), house_of(request), slug_of(request)
     room, recorded = await recordings.standing_and_size(house, slug, person)
     must_speak_tus(request)
-    partial = described(request, slug, room, person)
-    limit = recordings.limit(house)
-    if limit is not None and partial.length > limit:
+    if request.headers.get("Upload-Concat", "").startswith(FINAL):
+        return await conclude(request, room, person)
+    partial = described(request, slug, room, person, announced(request))
+    length, limit = partial.length or 0, recordings.limit(house)
+    if limit is not None and length > limit:
         raise too_large(limit)
-    recordings.must_fit(house, slug, room, recorded, partial.length)
+    recordings.must_fit(house, slug, room, recorded, length)
     if sum(each.user_id == person.id and not each.done for each in house.partials.all()) >= UNFINISHED:
         raise Refused("quota_exceeded", f"At most {UNFINISHED} unfinished uploads of one person; give some up.")
-    await at_the_disk(house.files.must_fit, partial.length)
+    await at_the_disk(house.files.must_fit, length)
     await at_the_disk(house.partials.add, partial)
     if request.headers.get("Content-Type") == STREAM:
         await receive(request, house, person, partial)
     return told(partial, 201, {"Location": place(request, partial)})
+
+
+async def conclude(request: web.Request, room: int, person: Person) -> web.StreamResponse:
+    """Parts that have come become one recording."""
+    house, slug = house_of(request), slug_of(request)
+    names = parts_of(request.headers["Upload-Concat"], slug)
+    whole = described(request, slug, room, person, 0)
+    whole.id = name_of(names)
+    whole = await join(house, person, whole, names)
+    return told(whole, 201, {"Location": place(request, whole)})
 
 
 @routes.head(ONE)
@@ -95,8 +108,9 @@ async def look(request: web.Request) -> web.StreamResponse:
     must_speak_tus(request)
     async with alone(house, partial):  # whoever asks for the offset has given up an older request
         await finish(house, person, partial)
-    headers = {"Upload-Length": str(partial.length), "Cache-Control": "no-store"}
-    return told(partial, 200, headers | ({"Upload-Metadata": partial.metadata} if partial.metadata else {}))
+    length = {"Upload-Defer-Length": "1"} if partial.length is None else {"Upload-Length": str(partial.length)}
+    said = {"Upload-Metadata": partial.metadata, "Upload-Concat": partial.concat}
+    return told(partial, 200, length | {"Cache-Control": "no-store"} | {key: said[key] for key in said if said[key]})
 
 
 @routes.patch(ONE)
@@ -107,7 +121,10 @@ async def go_on(request: web.Request) -> web.StreamResponse:
     must_speak_tus(request)
     if request.headers.get("Content-Type") != STREAM:
         raise Refused("unsupported_media_type", f"A PATCH has the Content-Type {STREAM}.")
-    await receive(request, house, person, partial, number(request, "Upload-Offset"))
+    if partial.concat.startswith(FINAL):
+        raise Refused("forbidden", "This upload was joined from others; nothing is added to it.")
+    length = number(request, "Upload-Length") if "Upload-Length" in request.headers else None
+    await receive(request, house, person, partial, number(request, "Upload-Offset"), length)
     return told(partial, 204)
 
 
@@ -128,14 +145,25 @@ def must_speak_tus(request: web.Request) -> None:
         raise Refused("tus_version")
 
 
-def described(request: web.Request, slug: str, room: int, person: Person) -> Partial:
+def announced(request: web.Request) -> int | None:
+    """How long it is going to be; None: that will be said later."""
+    if "Upload-Defer-Length" in request.headers:
+        if request.headers["Upload-Defer-Length"] != "1" or "Upload-Length" in request.headers:
+            raise Refused("bad_payload", "Upload-Defer-Length is 1, and stands instead of Upload-Length.")
+        return None
     length = number(request, "Upload-Length")
     if length == 0:
         raise Refused("unsupported_media_type", "There is no empty recording.")
-    raw = request.headers.get("Upload-Metadata", "")
+    return length
+
+
+def described(request: web.Request, slug: str, room: int, person: Person, length: int | None) -> Partial:
+    raw, concat = request.headers.get("Upload-Metadata", ""), request.headers.get("Upload-Concat", "")
+    if concat not in ("", "partial") and not concat.startswith(FINAL):
+        raise Refused("bad_payload", "Upload-Concat is `partial`, or `final;` and the uploads to join.")
     said = metadata(raw)
     return Partial(
-        id=new_id(), room=room, slug=slug, user_id=person.id, length=length, metadata=raw,
+        id=new_id(), room=room, slug=slug, user_id=person.id, length=length, metadata=raw, concat=concat,
         title=recordings.title_from(said.get("title") or said.get("filename")),
         duration_sec=recordings.duration_from(said.get("duration_sec")), expires=time.time() + KEPT_SECONDS)
 

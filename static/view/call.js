@@ -7,12 +7,18 @@ import { controls } from "./controls.js";
 import { h, set, write } from "./dom.js";
 import { languageSwitch, mark } from "./frame.js";
 import { icon } from "./icons.js";
+import { measures } from "./measures.js";
+import { more } from "./more.js";
 import { people } from "./people.js";
+import { recordingMark } from "./recording.js";
+import { recordingsPanel } from "./recordings.js";
+import { help, listen } from "./shortcuts.js";
 import { stage } from "./stage.js";
 
 /** @typedef {import("../session.js").Model} Model */
 /** @typedef {import("../notices.js").Notice} Notice */
-/** @typedef {import("./controls.js").Panel} Panel */
+/** @typedef {import("../shortcuts.js").Shortcut} Shortcut */
+/** @typedef {"chat" | "people" | "recordings"} Panel */
 
 /**
  * @typedef {object} Actions
@@ -20,10 +26,12 @@ import { stage } from "./stage.js";
  * @property {() => void} cam
  * @property {() => void} hand
  * @property {() => void} leave
- * @property {(text: string) => void} say
- * @property {(cid: string) => void} sayAgain
- * @property {() => void} readBack
+ * @property {import("./chat.js").ChatActions} chat
  * @property {() => void} copyLink
+ * @property {import("../moderation.js").Moderation} moderation
+ * @property {import("../recordings.js").Recordings} recordings
+ * @property {{ open: () => void }} devices
+ * @property {{ screen: () => void, sounds: () => void, talk: (on: boolean) => void }} senses
  * @property {() => void} language
  */
 
@@ -32,16 +40,21 @@ const READING_TIME = 6_000;
 export class Call {
   #model = /** @type {Model | null} */ (null);
   #panel = /** @type {Panel | null} */ (null);
-  #read = -1; // the seq of the last line that was on view
-  #stage = stage();
+  #stage;
 
   /** @param {Actions} actions @param {Call | null} before  The same view in another language: how it stood. */
   constructor(actions, before) {
-    this.#panels = { people: people(), chat: chat(actions) };
-    this.#controls = controls({ ...actions, panel: (panel) => this.#open(panel === this.#panel ? null : panel) });
+    const { recordings } = actions;
+    this.#panels = { people: people(actions), chat: chat(actions.chat), recordings: recordingsPanel(recordings) };
+    this.#recording = recordingMark(recordings);
+    this.#measures = measures(actions);
+    this.#stage = stage((key, name) => this.say({ key, args: [name] }), before && before.#stage);
+    const acts = this.#acts(actions);
+    this.#controls = controls(acts, actions.leave, () => more(this.#model, actions, (panel) => this.#toggle(panel)));
     this.element = h("div", { class: "call" },
       h("header", { class: "bar" },
-        mark(), this.#title, this.#badges, h("span", { class: "spring" }),
+        mark(), h("div", { class: "headline" }, this.#title, this.#topic), this.#recording.element, this.#badges,
+        h("span", { class: "spring" }),
         h("button", { class: "button quiet", type: "button", click: actions.copyLink, "data-testid": "copy-link" },
           icon("link"), h("span", {}, t("copy_link"))),
         languageSwitch(actions.language)),
@@ -49,15 +62,18 @@ export class Call {
         this.#stage.element,
         h("div", { class: "words", role: "status" }, this.#banner, this.#alone, this.#toasts)),
       this.#side(),
-      this.#controls.element);
-    this.#read = before ? before.#read : -1;
+      h("footer", { class: "foot" }, this.#measures.element, this.#controls.element));
     this.#open(before ? before.#panel : null);
+    listen(this.element, acts, (on) => actions.senses.talk(on));
   }
 
   /** @type {Record<Panel, { element: HTMLElement, update: (model: Model) => void, enter?: () => void }>} */
   #panels;
   #controls;
+  #measures;
+  #recording;
   #title = h("h1", { "data-testid": "title" });
+  #topic = h("p", { class: "topic", "data-testid": "topic" });
   #badges = h("p", { class: "badges" });
   #banner = h("p", { class: "banner", "data-testid": "banner" });
   #alone = h("p", { class: "pill" }, t("alone"));
@@ -72,12 +88,15 @@ export class Call {
     this.#model = model;
     const { state, status } = model;
     write(this.#title, state?.title ?? "");
+    write(this.#topic, state?.topic ?? "");
     document.title = state ? `${state.title} · ${t("brand")}` : t("brand");
     write(this.#banner, status === "live" ? "" : status === "lost" ? t("reconnecting") : t("connecting"));
     set(this.element, "data-status", status);
     set(this.#alone, "hidden", status !== "live" || state?.participants.length !== 1);
     this.#mark(state);
+    this.#recording.update(model);
     this.#stage.update(model);
+    this.#measures.update(model);
     Object.values(this.#panels).forEach((panel) => panel.update(model));
     this.#count();
   }
@@ -99,6 +118,24 @@ export class Call {
     return this.#aside;
   }
 
+  /** What each button and each key does. @param {Actions} actions @returns {Record<Shortcut, () => void>} */
+  #acts({ mic, cam, hand, senses }) {
+    return {
+      mic, cam, hand,
+      screen: senses.screen,
+      chat: () => this.#toggle("chat"),
+      people: () => this.#toggle("people"),
+      help: () => void help(),
+      escape: () => this.#open(null),
+      talk: () => {}, // is held, not pressed
+    };
+  }
+
+  /** @param {Panel} panel */
+  #toggle(panel) {
+    this.#open(panel === this.#panel ? null : panel);
+  }
+
   /** @param {Panel | null} panel */
   #open(panel) {
     const before = this.#panel;
@@ -114,20 +151,14 @@ export class Call {
 
   /** @param {Model["state"]} state */
   #mark(state) {
-    const shown = [state?.recording_active && "recording", state?.is_locked && "locked"].filter(Boolean).join(" ");
+    const shown = state?.is_locked ? "locked" : "";
     if (this.#badges.dataset.shown === shown) return;
     this.#badges.dataset.shown = shown;
-    this.#badges.replaceChildren(
-      ...(state?.recording_active ? [h("span", { class: "badge recording" }, t("recording"))] : []),
-      ...(state?.is_locked ? [h("span", { class: "badge" }, icon("lock"), t("locked"))] : []));
+    this.#badges.replaceChildren(...(shown ? [h("span", { class: "badge" }, icon("lock"), t("locked"))] : []));
   }
 
-  /** Lines of others that came while the chat was not on view. */
   #count() {
     const model = /** @type {Model} */ (this.#model);
-    if (this.#panel === "chat") this.#read = model.lines.at(-1)?.seq ?? this.#read;
-    const from = Math.max(this.#read, model.since);
-    const unread = model.lines.filter(({ seq, userId }) => seq > from && userId !== model.me).length;
-    this.#controls.update(model, { panel: this.#panel, unread });
+    this.#controls.update(model, { panel: this.#panel, unread: model.chat.unread });
   }
 }

@@ -14,8 +14,9 @@ export function openDialog(title, { testid, closed }, ...body) {
   const before = document.activeElement;
   const element = h("dialog", { class: "dialog", "data-testid": testid, "aria-label": title },
     h("header", { class: "dialog-head" }, h("h2", {}, title),
-      h("button", { class: "button quiet round", type: "button", "aria-label": t("close"), click: () => element.close() },
-        icon("close"))),
+      h("button", {
+        class: "button quiet round", type: "button", "aria-label": t("close"), click: () => element.close(),
+      }, icon("close"))),
     ...body);
   element.addEventListener("close", () => {
     element.remove();

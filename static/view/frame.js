@@ -4,6 +4,7 @@
 import { ApiError } from "../api.js";
 import { LANGUAGES, language as spoken, say, t } from "../strings.js";
 import { h } from "./dom.js";
+import { icon } from "./icons.js";
 
 /** @typedef {{ label: string, act: () => void, testid: string }} Choice */
 
@@ -37,16 +38,28 @@ export function submitting(form, send) {
     try {
       await send();
     } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      problem.textContent = say(error.reason);
+      problem.textContent = refusalOf(error);
     } finally {
       button.disabled = false;
     }
   });
 }
 
-/** @param {{ title: string, detail?: string, choices: Choice[], language: () => void }} message */
-export function message({ title, detail, choices, language }) {
+/** The words for what the server refused; anything else that went wrong is no matter of words.
+ * @param {unknown} error */
+export function refusalOf(error) {
+  if (!(error instanceof ApiError)) throw error;
+  return say(error.reason);
+}
+
+/** @type {Record<string, import("./icons.js").Icon>} */
+const DRAWINGS = {
+  invite_required_or_invalid: "lock", room_locked: "lock", room_not_found: "search", unreachable: "offline",
+};
+
+/** @param {{ title: string, detail?: string, state?: string, choices: Choice[], language: () => void }} message
+ * A state gives the card a drawing of its own. */
+export function message({ title, detail, state, choices, language }) {
   const buttons = choices.map(({ label, act, testid }, index) => {
     const looks = index ? "button" : "button primary";
     return h("button", { class: looks, type: "button", click: act, "data-testid": testid }, label);
@@ -54,8 +67,9 @@ export function message({ title, detail, choices, language }) {
   return h("div", { class: "page" },
     masthead(language),
     h("main", { class: "narrow" },
-      h("section", { class: "card message", "data-testid": "message" },
-        h("h1", {}, title),
+      h("section", { class: "card message", "data-testid": "message", "data-state": state },
+        state && h("div", { class: "message-drawing" }, icon(DRAWINGS[state] ?? "remove")),
+        h("h1", { tabindex: -1 }, title),
         detail && h("p", { class: "lead" }, detail),
         h("div", { class: "choices" }, ...buttons))));
 }

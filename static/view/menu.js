@@ -69,6 +69,7 @@ function place(list, button) {
 
 /** @param {KeyboardEvent} event */
 function walk(event) {
+  if (event.key === "Escape") event.stopPropagation(); // it closes the list, and nothing behind it
   const list = /** @type {HTMLElement} */ (event.currentTarget);
   const rows = /** @type {HTMLElement[]} */ ([...list.children]);
   const here = rows.indexOf(/** @type {HTMLElement} */ (document.activeElement));

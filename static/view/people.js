@@ -1,51 +1,64 @@
 // @ts-check
-/** Who is in the room: raised hands first, in the order of raising. */
+/** Who is in the room: raised hands first, in the order of raising, and above them what moderators do with the room. */
 
 import { t } from "../strings.js";
 import { h, reconcile, set, write } from "./dom.js";
-import { icon } from "./icons.js";
-import { initials } from "./stage.js";
+import { person } from "./person.js";
+import { roomTools } from "./room.js";
 
 /** @typedef {import("../session.js").Model} Model */
+/** @typedef {import("../moderation.js").Moderation} Moderation */
 /** @typedef {import("../protocol.js").Participant} Participant */
+/** @typedef {import("./person.js").Row} Row */
 
-export function people() {
-  const element = h("ul", { class: "people", "aria-label": t("participants"), "data-testid": "people-list" });
+const SEARCHABLE = 8; // fewer than this are seen at a glance
+
+/** @param {{ moderation: Moderation }} actions */
+export function people({ moderation }) {
+  const tools = roomTools(moderation);
+  const field = h("input", {
+    type: "search", autocomplete: "off", placeholder: t("search_people"), "aria-label": t("search_people"),
+    "data-testid": "search-people", input: () => draw(),
+  });
+  const search = h("div", { class: "people-search" }, field);
+  const list = h("ul", { class: "people-list", "aria-label": t("participants"), "data-testid": "people-list" });
+  const nobody = h("p", { class: "empty people-none", role: "status" });
+  const rows = /** @type {WeakMap<Element, Row>} */ (new WeakMap());
+  let shown = /** @type {Model | null} */ (null);
+
+  function draw() {
+    if (!shown) return;
+    const model = shown;
+    const all = ordered(model.state);
+    set(search, "hidden", all.length < SEARCHABLE);
+    const wanted = all.length < SEARCHABLE ? "" : plain(field.value.trim());
+    const found = all.filter(({ nickname }) => plain(nickname).includes(wanted));
+    reconcile(list, found, ({ user_id }) => String(user_id), ({ user_id }) => {
+      const row = person(user_id, moderation);
+      rows.set(row.element, row);
+      return row.element;
+    }, (element, participant) => rows.get(element)?.update(participant, model));
+    write(nobody, found.length || !wanted ? "" : t("nobody_found"));
+  }
+
   return {
-    element,
+    element: h("div", { class: "people" }, tools.element, search, list, nobody),
     /** @param {Model} model */
     update(model) {
-      const { participants = [], hands_up = [] } = model.state ?? {};
-      const queue = new Map(hands_up.map((id, index) => [id, index]));
-      const place = (/** @type {Participant} */ { user_id }) => queue.get(user_id) ?? participants.length;
-      const ordered = [...participants].sort((a, b) => place(a) - place(b));
-      reconcile(element, ordered, ({ user_id }) => String(user_id), row,
-        (one, participant) => show(one, participant, model, queue.has(participant.user_id)));
+      shown = model;
+      tools.update(model);
+      draw();
     },
   };
 }
 
-/** @param {Participant} participant */
-function row({ user_id }) {
-  return h("li", { class: "person", "data-testid": "person", "data-hue": user_id % 8 },
-    h("span", { class: "avatar small", "aria-hidden": "true" }),
-    h("span", { class: "person-words" }, h("b", {}), h("small", {})),
-    h("span", { class: "person-marks" },
-      mark("hand", "hand_is_up"), mark("mic_off", "mic_is_off"), mark("cam_off", "cam_is_off")));
+/** @param {Model["state"]} state */
+function ordered(state) {
+  const { participants = [], hands_up = [] } = state ?? {};
+  const queue = new Map(hands_up.map((id, index) => [id, index]));
+  const place = (/** @type {Participant} */ { user_id }) => queue.get(user_id) ?? participants.length;
+  return [...participants].sort((one, other) => place(one) - place(other));
 }
 
-/** @param {"hand" | "mic_off" | "cam_off"} drawing @param {import("../strings.js").Key} words */
-function mark(drawing, words) {
-  return h("span", { class: `mark-${drawing}`, role: "img", "aria-label": t(words), title: t(words) }, icon(drawing));
-}
-
-/** @param {HTMLLIElement} element @param {Participant} participant @param {Model} model @param {boolean} hand */
-function show(element, { user_id, nickname, role, mic_muted, cam_off }, model, hand) {
-  const part = (/** @type {string} */ selector) => /** @type {Element} */ (element.querySelector(selector));
-  write(part(".avatar"), initials(nickname));
-  write(part("b"), user_id === model.me ? t("you", nickname) : nickname);
-  write(part("small"), t(role));
-  set(part(".mark-hand"), "hidden", !hand);
-  set(part(".mark-mic_off"), "hidden", !mic_muted);
-  set(part(".mark-cam_off"), "hidden", !cam_off);
-}
+/** As one types it when in a hurry. @param {string} text */
+const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLocaleLowerCase();

@@ -1,90 +1,79 @@
 // @ts-check
-/** The faces: a tile for everyone in the room, laid out so that they are as large as they can be. */
+/** The stage: a tile for everyone in the room and for every shared screen, and which of them is large. */
 
 import { t } from "../strings.js";
-import { h, reconcile, set, write } from "./dom.js";
-import { icon } from "./icons.js";
+import { h, reconcile } from "./dom.js";
+import { arrange } from "./layout.js";
+import { show, tile } from "./tile.js";
 
 /** @typedef {import("../session.js").Model} Model */
-/** @typedef {import("../protocol.js").Participant} Participant */
+/** @typedef {import("./tile.js").Shown} Shown */
 
-const GAP = 12;
-const HUES = 8;
+export { face, initials } from "./tile.js";
 
-export function stage() {
-  const element = h("ul", { class: "stage", "data-testid": "stage" });
-  new ResizeObserver(() => lay(element)).observe(element);
+/** @param {(key: string, name: string) => void} tell  Says a sentence over the stage.
+ * @param {{ pinned: string | null, keys: string[] } | null} before  The same stage in another language. */
+export function stage(tell, before) {
+  const element = h("ul", { class: "stage", "aria-label": t("stage"), "data-testid": "stage" });
+  let model = /** @type {Model | null} */ (null);
+  let pinned = before?.pinned ?? null;
+  let keys = before?.keys ?? [];
+  const lay = () => {
+    const large = pinned === null ? -1 : keys.indexOf(pinned);
+    place(element, arrange({ width: element.clientWidth, height: element.clientHeight }, keys.length, large));
+  };
+  const pin = (/** @type {string} */ key) => {
+    pinned = pinned === key ? null : key;
+    if (model) update(model);
+  };
+  const update = (/** @type {Model} */ now) => {
+    model = now;
+    const all = shown(model);
+    const fresh = newScreen(all, keys, model.me);
+    if (fresh) tell("notice_screen", fresh.participant.nickname);
+    pinned = fresh?.key ?? (all.some(({ key }) => key === pinned) ? pinned : null);
+    keys = all.map(({ key }) => key);
+    reconcile(element, all, ({ key }) => key, (one) => tile(one, now, pin),
+      (li, one) => show(li, one, now, one.key === pinned));
+    lay();
+  };
+  new ResizeObserver(lay).observe(element);
   return {
-    element,
-    /** @param {Model} model */
-    update(model) {
-      const people = model.state?.participants ?? [];
-      const others = people.filter(({ user_id }) => user_id !== model.me);
-      const all = [...others, ...people.filter(({ user_id }) => user_id === model.me)];
-      reconcile(element, all, ({ user_id }) => String(user_id),
-        (participant) => tile(participant, model),
-        (one, participant) => show(one, participant, model));
-      lay(element);
+    element, update,
+    get pinned() {
+      return pinned;
+    },
+    get keys() {
+      return keys;
     },
   };
 }
 
-/** @param {Participant} participant @param {Model} model */
-function tile({ user_id }, { me }) {
-  const mine = user_id === me;
-  const video = h("video", { autoplay: true, playsinline: true, "data-testid": "video" });
-  video.muted = mine; // nobody wants to hear himself
-  return h("li", { class: mine ? "tile mine" : "tile", "data-testid": "tile", "data-hue": user_id % HUES },
-    h("div", { class: "avatar", "aria-hidden": "true" }),
-    video,
-    h("p", { class: "waiting" }, t("connecting")),
-    h("p", { class: "tile-hand", title: t("hand_is_up") }, icon("hand")),
-    h("p", { class: "tile-name" }, icon("mic_off"), h("span", {})));
+/** Screens first, the others next, ourselves last. @param {Model} model @returns {Shown[]} */
+function shown(model) {
+  const people = model.state?.participants ?? [];
+  const ordered = [...people].sort((a, b) => Number(a.user_id === model.me) - Number(b.user_id === model.me));
+  const faces = ordered.map((participant) => ({
+    key: String(participant.user_id), participant, screen: false,
+    stream: participant.user_id === model.me ? model.preview : model.peer(participant.user_id)?.stream ?? null,
+  }));
+  const screens = ordered.map((participant) => ({
+    key: `screen-${participant.user_id}`, participant, screen: true,
+    stream: participant.user_id === model.me
+      ? model.screen.preview : model.peer(participant.user_id)?.screen ?? null,
+  }));
+  return [...screens.filter(({ stream }) => stream), ...faces];
 }
 
-/** @param {HTMLLIElement} element @param {Participant} participant @param {Model} model */
-function show(element, participant, model) {
-  const { user_id, nickname, mic_muted, cam_off } = participant;
-  const mine = user_id === model.me;
-  const peer = model.peer(user_id);
-  const video = /** @type {HTMLVideoElement} */ (element.querySelector("video"));
-  const stream = mine ? model.preview : peer?.stream ?? null;
-  if (video.srcObject !== stream) video.srcObject = stream;
-  set(element, "data-cam", mine ? (model.on.video ? "on" : "off") : cam_off ? "off" : "on");
-  set(element, "data-mic", mine ? (model.on.audio ? "on" : "off") : mic_muted ? "off" : "on");
-  set(element, "data-hand", model.state?.hands_up.includes(user_id) ? "up" : "down");
-  set(element, "data-call", mine || peer?.connected ? "connected" : "waiting");
-  set(element, "aria-label", describe(participant, model));
-  write(/** @type {Node} */ (element.querySelector(".tile-name span")), mine ? t("you", nickname) : nickname);
-  write(/** @type {Node} */ (element.querySelector(".avatar")), initials(nickname));
-}
+/** Somebody's screen that has just come is what everyone wants to see; our own we know.
+ * @param {Shown[]} all @param {string[]} before @param {number} me */
+const newScreen = (all, before, me) =>
+  all.find(({ key, screen, participant }) => screen && participant.user_id !== me && !before.includes(key));
 
-/** @param {Participant} participant @param {Model} model */
-function describe({ user_id, nickname, mic_muted, cam_off }, { state }) {
-  const hand = state?.hands_up.includes(user_id);
-  const marks = [mic_muted && t("mic_is_off"), cam_off && t("cam_is_off"), hand && t("hand_is_up")];
-  return [nickname, ...marks.filter(Boolean)].join(", ");
-}
-
-/** @param {string} nickname */
-export function initials(nickname) {
-  const words = nickname.split(/\s+/u).filter(Boolean);
-  return words.slice(0, 2).map((word) => [...word][0].toLocaleUpperCase()).join("");
-}
-
-/** The number of columns at which tiles of a bearable shape cover most. @param {HTMLElement} element */
-function lay(element) {
-  const { clientWidth: width, clientHeight: height, childElementCount: count } = element;
-  const narrowest = width > height ? 4 / 3 : 9 / 16;
-  let best = { area: 0, wide: 0, high: 0 };
-  for (let columns = 1; columns <= count; columns++) {
-    const rows = Math.ceil(count / columns);
-    const cellWidth = (width - GAP * (columns - 1)) / columns;
-    const cellHeight = (height - GAP * (rows - 1)) / rows;
-    const wide = Math.min(cellWidth, cellHeight * (16 / 9));
-    const high = Math.min(cellHeight, wide / narrowest);
-    if (wide * high > best.area) best = { area: wide * high, wide, high };
-  }
-  element.style.setProperty("--wide", `${Math.floor(best.wide)}px`);
-  element.style.setProperty("--high", `${Math.floor(best.high)}px`);
+/** @param {HTMLElement} element @param {import("./layout.js").Rect[]} rects */
+function place(element, rects) {
+  const tiles = /** @type {HTMLElement[]} */ ([...element.children]);
+  rects.forEach((rect, index) => {
+    for (const [side, value] of Object.entries(rect)) tiles[index]?.style.setProperty(side, `${value}px`);
+  });
 }

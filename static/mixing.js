@@ -1,0 +1,42 @@
+// @ts-check
+/** All voices in one track: whoever comes is mixed in, whoever goes is taken out. Knows tracks, and nobody's name. */
+
+export class Mixer {
+  #context = new AudioContext();
+  #together = this.#context.createMediaStreamDestination();
+  #silence = this.#context.createConstantSource();
+  #voices = /** @type {Map<MediaStreamTrack, MediaStreamAudioSourceNode>} */ (new Map());
+
+  constructor() {
+    const none = this.#context.createGain();
+    none.gain.value = 0;
+    this.#silence.connect(none).connect(this.#together); // a track without any sound would stand still
+    this.#silence.start();
+    void this.#context.resume();
+  }
+
+  get track() {
+    return this.#together.stream.getAudioTracks()[0];
+  }
+
+  /** @param {MediaStreamTrack[]} tracks  Those that are to be heard from now on. */
+  follow(tracks) {
+    const living = new Set(tracks.filter(({ readyState }) => readyState === "live"));
+    for (const [track, node] of this.#voices) {
+      if (living.has(track)) continue;
+      node.disconnect();
+      this.#voices.delete(track);
+    }
+    for (const track of living) {
+      if (this.#voices.has(track)) continue;
+      const node = this.#context.createMediaStreamSource(new MediaStream([track]));
+      node.connect(this.#together);
+      this.#voices.set(track, node);
+    }
+  }
+
+  close() {
+    this.follow([]);
+    void this.#context.close();
+  }
+}
