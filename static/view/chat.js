@@ -31,6 +31,7 @@ class Chat {
   #readBack;
   #model = /** @type {Model | null} */ (null);
   #drawn = "";
+  #ended = true; // the last line was in view when we last looked
   #depth = DEPTH;
   #lines = h("div", { class: "lines", role: "log", "aria-label": t("chat"), "data-testid": "chat-lines" });
   #earlier = h("button", {
@@ -66,6 +67,7 @@ class Chat {
     this.element = h("div", { class: "chat" },
       h("div", { class: "chat-lines" }, this.#scroll, this.#newest), this.#typing, this.#writing.element);
     this.#watchWindow();
+    new ResizeObserver(() => this.#ended && this.#toEnd()).observe(this.#scroll); // a phone's keyboard takes half of it
   }
 
   #field() {
@@ -156,7 +158,7 @@ class Chat {
   #scrolled() {
     if (!this.#model) return;
     const { unread } = this.#model.chat;
-    const atEnd = this.#atEnd;
+    const atEnd = this.#ended = this.#atEnd;
     this.#talk.look(document.visibilityState === "hidden" ? "away" : atEnd ? "end" : "above");
     set(this.#newest, "hidden", atEnd);
     write(/** @type {Element} */ (this.#newest.lastElementChild), unread ? t("newest_unread", unread) : t("newest"));
