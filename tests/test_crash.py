@@ -69,6 +69,7 @@ async def whole_history(person: Person, slug: str) -> list[Frame]:
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.alone
 async def test_twenty_kills_under_load_lose_double_and_renumber_nothing(
     server: ServerProcess, api: Api, tmp_path: Path
 ) -> None:
@@ -116,6 +117,7 @@ def check(history: list[Frame], talkers: list[Talker]) -> None:
 
 
 @pytest.mark.timeout(60)
+@pytest.mark.alone
 async def test_while_a_commit_takes_two_seconds_signals_pass_within_fifty_milliseconds(
     server: ServerProcess, api: Api, tmp_path: Path
 ) -> None:
@@ -145,6 +147,7 @@ async def test_while_a_commit_takes_two_seconds_signals_pass_within_fifty_millis
 
 
 @pytest.mark.timeout(60)
+@pytest.mark.alone
 async def test_a_drain_tells_everyone_to_come_back_and_loses_nothing_acked(tmp_path: Path) -> None:
     async with ServerProcess(tmp_path / "data", **RATES_OFF) as server, aiohttp.ClientSession() as session:
         api = Api(server.url, session)
@@ -153,7 +156,9 @@ async def test_a_drain_tells_everyone_to_come_back_and_loses_nothing_acked(tmp_p
         people = [await api.guest(f"P{n}") for n in range(30)]
         sockets = [await person.join(slug) for person in people]
         sleepers = [await api.guest("S") for _ in range(3)]
-        stuck = [await session.ws_connect(f"{server.url}/ws/rooms/{slug}?token={each.token}") for each in sleepers]
+        soon = aiohttp.ClientWSTimeout(ws_close=0.1)  # who reads nothing hears no answer to a close either
+        stuck = [await session.ws_connect(f"{server.url}/ws/rooms/{slug}?token={each.token}", timeout=soon)
+                 for each in sleepers]
         for ws in stuck:  # they stop reading, so they will not answer a close either
             ws._reader._protocol.pause_reading()
         acked = [await connection.chat("hello") for connection in sockets]

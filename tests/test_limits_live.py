@@ -118,6 +118,7 @@ async def test_signals_are_counted_apart_from_everything_else(tmp_path: Path) ->
         assert (await ada.ask("ping"))[0]["type"] == "pong", "others are not meant"
 
 
+@pytest.mark.alone
 async def test_others_keep_their_pace_while_somebody_floods(tmp_path: Path) -> None:
     async with party_at(tmp_path, AXENIX_CHAT_RATE="0") as (_, party):
         ada, gus = await party.come(party.ada), await party.come(party.gus)
@@ -225,6 +226,7 @@ async def test_a_token_that_runs_out_closes_with_4001_and_opens_nothing_more(tmp
         assert (error["reason"], code) == ("invalid_token", 1008)
 
 
+@pytest.mark.alone
 async def test_while_the_server_drains_nobody_comes_in_and_everyone_is_told_to_come_back(tmp_path: Path) -> None:
     async with party_at(tmp_path, **RATES_OFF) as (server, party):
         olga, stuck = await party.come(party.olga), await party.come(party.gus)
@@ -240,6 +242,7 @@ async def test_while_the_server_drains_nobody_comes_in_and_everyone_is_told_to_c
         assert await server.ended() == 0 and time.monotonic() - began < 5
 
 
+@pytest.mark.alone
 async def test_who_does_not_read_is_closed_and_gone_in_a_second_and_others_hear_everything(tmp_path: Path) -> None:
     async with party_at(tmp_path, **RATES_OFF) as (_, party):
         ada, gus = await party.come(party.ada), await party.come(party.gus)

@@ -42,6 +42,7 @@ SENT = "peersMade.at(-1).getSenders().map(({ track }) => track?.label ?? null)"
 # ---- weight ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.alone
 async def test_the_first_view_is_light_and_can_be_used_within_a_second(windows: Windows) -> None:
     times: list[float] = []
     for _ in range(3):

@@ -146,6 +146,7 @@ async def test_a_tile_is_made_large_by_the_keyboard_and_a_voice_is_marked(window
     await screens_are(ann, "Bob")
 
 
+@pytest.mark.alone
 async def test_nine_tiles_keep_the_page_quick_and_each_is_sent_little(windows: Windows) -> None:
     ann, crowd = await windows.person(), await windows.person()
     path = await ann.make_room("Crowd")

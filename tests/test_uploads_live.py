@@ -63,6 +63,7 @@ class Clock:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.alone
 async def test_300_megabytes_take_no_memory_and_disturb_nobody(server: ServerProcess, api: Api) -> None:
     ann, ben, cid = [await api.guest(name) for name in ("Ann", "Ben", "Cid")]
     slug, other = [(await ann.create_room(title=title))["slug"] for title in ("Big", "Other")]
