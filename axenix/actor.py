@@ -58,6 +58,7 @@ class RoomActor:
         self._room = room
         self._scribe = scribe
         self._clock = clock
+        self._loop = asyncio.get_running_loop()  # kept: asking for it costs a system call in Python 3.11
         self._inbox: deque[Envelope] = deque()
         self._woken = False
         self._turns: deque[Turn] = deque()
@@ -85,7 +86,7 @@ class RoomActor:
 
     def ask(self, who: Who, command: Any, view: View | None = None) -> asyncio.Future[Any]:
         """Answered once durable: with the event's seq, or what `view` saw just after it. Raises Refused, Ended."""
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Any] = self._loop.create_future()
         self._post(Envelope(who, command, future, view))
         return future
 
@@ -99,7 +100,7 @@ class RoomActor:
 
     def join(self, peer: Peer, command: c.Join, resume: Resume | None = None) -> asyncio.Future[Any]:
         """Like `ask`; the peer has then been told `joined`, the snapshot and where history stands."""
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Any] = self._loop.create_future()
         self._post(Envelope(Who(peer.user_id, peer.number), command, future, None, peer, resume))
         return future
 
@@ -124,7 +125,7 @@ class RoomActor:
     def _wake(self) -> None:
         if not self._woken:
             self._woken = True
-            asyncio.get_running_loop().call_soon(self._take_turn)
+            self._loop.call_soon(self._take_turn)
 
     # ---- a turn: nothing here awaits ----
 
@@ -132,7 +133,7 @@ class RoomActor:
         self._woken = False
         if self._ended is not None:
             return
-        turn, envelope = Turn(self.audience, self._scribe.floor), None
+        turn, envelope = Turn(self.audience, self._scribe.floor, self._scribe.refusal), None
         self._turns.append(turn)
         try:
             now = self._clock()
@@ -158,7 +159,7 @@ class RoomActor:
             return self._pass_on(envelope, now)
         try:
             facts = decide(self._room, envelope.who, command, now)
-            self._may_write(facts)
+            self._may_write(turn, facts)
         except AlreadyDone as done:
             turn.answer(self._room, envelope, done.seq)
         except Refused as refused:
@@ -183,11 +184,11 @@ class RoomActor:
             turn.forget(envelope)
         turn.answer(room, envelope, seq)
 
-    def _may_write(self, facts: list[Fact]) -> None:
+    def _may_write(self, turn: Turn, facts: list[Fact]) -> None:
         """While the storage refuses, what would be an event is refused before it leaves a trace."""
         if any(isinstance(fact, Entry) for fact in facts):
-            if refusal := self._scribe.refusal:
-                raise Refused(refusal)
+            if turn.refusal is not None:
+                raise Refused(turn.refusal)
             if self._room.seq - self._tail.head > UNTOLD:
                 raise Refused("overloaded")
 
@@ -265,7 +266,7 @@ class RoomActor:
             if self._alarm is not None:
                 self._alarm.cancel()
             wait = deadline - now.mono if deadline > now.mono else OVERDUE
-            self._alarm, self._alarm_at = asyncio.get_running_loop().call_later(wait, self._ring), deadline
+            self._alarm, self._alarm_at = self._loop.call_later(wait, self._ring), deadline
 
     def _ring(self) -> None:
         self._alarm_at = None  # a timer may be early; then it has to be set again for the same deadline

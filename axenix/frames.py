@@ -107,7 +107,8 @@ class FrameReader:
             raise Violation(PROTOCOL_ERROR)
         if self._parts is None:
             self._parts, self._opcode = [], opcode
-        self._parts.append(payload)
+        if payload:  # or pieces of nothing, which no limit of bytes ever ends, would fill the memory
+            self._parts.append(payload)
         self._size += len(payload)
         if not head & FIN:
             return None

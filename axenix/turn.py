@@ -67,7 +67,9 @@ class Opening(Struct):
 
 
 class Turn:
-    def __init__(self, audience: Audience, floor: Callable[[int], int]) -> None:
+    def __init__(self, audience: Audience, floor: Callable[[int], int], refusal: str | None = None) -> None:
+        """`refusal`: the reason code with which the journal refuses to write now."""
+        self.refusal = refusal
         self.lines: list[Line] = []
         self.script: list[Step] = []
         self.durable = False
@@ -88,6 +90,7 @@ class Turn:
         if isinstance(event, ON_CARD):
             self.card_changed = True
         elif isinstance(event, (MemberLeft, MemberKicked)):
+            self._opening = None  # who comes back in this turn must not hear of its own going
             number = room.presence.sockets.get(event.user_id)
             if number is not None:
                 self._departures.append(partial(self._part, event.user_id, number, GONE[type(event)]))
@@ -112,7 +115,7 @@ class Turn:
             self.script.append(Whisper(reply, wire.ack(cid, seq)))
         if self._departures:
             self.script.extend(self._departures)
-            self._departures, self._opening = [], None
+            self._departures = []
 
     def show(self, room: Room, envelope: Envelope) -> None:
         """Answer one who only looks."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 from hypothesis import given
@@ -103,3 +104,12 @@ def test_what_the_server_frames_has_its_length_in_the_shortest_form(size: int) -
     assert len(head) == (2 if size < 126 else 4 if size < 65536 else 10)
     assert int.from_bytes(head[2:] or head[1:]) == size
     assert close_frame(4008) == b"\x88\x02\x0f\xa8"
+
+
+def test_pieces_of_nothing_cost_nothing() -> None:
+    reader = FrameReader(LIMIT)
+    reader.feed(sent(b"a", TEXT))
+    for _ in range(1000):
+        reader.feed(sent(b"", 0))
+    assert sys.getsizeof(reader._parts) < 500
+    assert reader.feed(sent(b"b", FIN)) == [Message(TEXT, b"ab")]

@@ -182,11 +182,15 @@ async def test_a_reloaded_page_finishes_what_it_was_recording_and_takes_the_mark
     server: ServerProcess, windows: Windows, session: aiohttp.ClientSession,
 ) -> None:
     ann, bob = await windows.person(), await windows.person()
+    await ann.page.add_init_script(KEEP_WHAT_IS_RECORDED)
     path = await ann.make_room("Torn")
     await ann.enter(path, "Ann", cam=False)
     await bob.enter(path, "Bob", cam=False)
     await start(ann)
-    await asyncio.sleep(2.6)
+
+    async def two_seconds_are_kept() -> bool:
+        return bool(await ann.page.evaluate("recorded.length >= 2 && performance.now() - began > 2600"))
+    await eventually(two_seconds_are_kept)
     await ann.page.reload()
     await ann.enter(path, "Ann", cam=False)
     await ann.part("recording-mark").wait_for(state="hidden")

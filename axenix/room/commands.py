@@ -229,6 +229,9 @@ class Join(Struct, frozen=True):
 class Beat(Struct, frozen=True):
     """REST `heartbeat`: keeps one inside for another 45 s."""
 
+    device_key: str | None = None
+    """Shown again, for a server that has been restarted since the joining."""
+
 
 class Disconnect(Struct, frozen=True):
     """A socket has ended, with this close code (1006 when there was none)."""

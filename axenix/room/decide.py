@@ -90,7 +90,7 @@ def disconnect(case: p.Case, command: c.Disconnect) -> Sequence[Happening]:
 
 
 def beat(case: p.Case, command: c.Beat) -> Sequence[Happening]:
-    return [e.BeatHeard(case.who.user_id, case.now.mono)]
+    return [e.BeatHeard(case.who.user_id, case.now.mono), *show_device_key(case, c.ShowDeviceKey(command.device_key))]
 
 
 def tick(case: p.Case, command: c.Tick) -> Sequence[Happening]:

@@ -142,6 +142,7 @@ class Batch(Job):
 class SqliteJournal:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._loop = asyncio.get_running_loop()
         self._held: dict[int, Held] = {}
         self._terms = 0
         self._batch: Batch | None = None
@@ -168,7 +169,7 @@ class SqliteJournal:
 
     def append(self, room: int, term: int, writing: Writing) -> asyncio.Future[None]:
         """See `Journal.append`. After a refusal, all further appends are refused until the room is claimed again."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[None] = self._loop.create_future()
         held, refusal = self._held.get(room), self.refusal
         if held is None or held.term != term:
             future.set_exception(Fenced())

@@ -89,7 +89,9 @@ async def join(request: web.Request) -> web.Response:
 async def heartbeat(request: web.Request) -> web.Response:
     person = await asker(request)
     await body(request, Nothing, person, own_user_id=True)
-    return await act(request, person, Beat())
+    heard = await act(request, person, Beat(person.device_key))
+    await show_latest(house_of(request), slug_of(request), person)
+    return heard
 
 
 @routes.post("/api/participants/{slug}/leave")
