@@ -95,3 +95,21 @@ async def in_the_call(inspector: Inspector) -> None:
     await ann.say("A line of my own")
     await ann.part("chat-text").nth(1).wait_for()
     await inspector.look("chat")
+    await ann.part("more").click()
+    await inspector.look("menu")
+    await ann.part("more-recordings").click()
+    await inspector.look("recordings")
+    await over_the_call(inspector)
+
+
+async def over_the_call(inspector: Inspector) -> None:
+    """Dialogs, each opened the way a person would, and closed by Escape."""
+    ann = inspector.window
+    for opened_by in (["more", "more-devices"], ["more", "more-shortcuts"], ["more", "more-record"],
+                      ["people", "room-menu", "do-settings"], ["room-menu", "do-bans"], ["chat", "seal"]):
+        for name in opened_by:
+            await ann.part(name).click()
+        await ann.page.locator("dialog[open]").wait_for()
+        await inspector.look(opened_by[-1])
+        await ann.page.keyboard.press("Escape")
+        await ann.page.locator("dialog").wait_for(state="detached")
