@@ -16,7 +16,7 @@ from typing import Any
 
 from axenix import wire
 from axenix.audience import Audience, Peer, Reply
-from axenix.catchup import Tail, catch_up, page_of
+from axenix.catchup import Pages, Tail, catch_up, page_of
 from axenix.errors import Close, Fenced, Refused
 from axenix.frames import text_frame
 from axenix.room import commands as c
@@ -42,7 +42,6 @@ OVERDUE = 0.5
 """Seconds until the next try, when somebody should have left but the storage refuses."""
 
 SERVER = Who(0)
-SIGNALS = {c.Offer, c.Answer, c.Ice, c.Type}
 
 
 class Ended(Exception):
@@ -63,7 +62,7 @@ class RoomActor:
         self._woken = False
         self._turns: deque[Turn] = deque()
         """Decided and not yet told."""
-        self._tail = Tail(room.seq)
+        self._tail = Tail(room.seq, Pages(scribe.journal, scribe.number))
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at: float | None = None
         self._catching_up: set[asyncio.Task[None]] = set()
@@ -86,8 +85,7 @@ class RoomActor:
 
     def ask(self, who: Who, command: Any, view: View | None = None) -> asyncio.Future[Any]:
         """Answered once durable: with the event's seq, or what `view` saw just after it. Raises Refused, Ended."""
-        future: asyncio.Future[Any] = self._loop.create_future()
-        self._post(Envelope(who, command, future, view))
+        self._post(Envelope(who, command, future := self._loop.create_future(), view))
         return future
 
     def read(self, view: View) -> asyncio.Future[Any]:
@@ -100,8 +98,8 @@ class RoomActor:
 
     def join(self, peer: Peer, command: c.Join, resume: Resume | None = None) -> asyncio.Future[Any]:
         """Like `ask`; the peer has then been told `joined`, the snapshot and where history stands."""
-        future: asyncio.Future[Any] = self._loop.create_future()
-        self._post(Envelope(Who(peer.user_id, peer.number), command, future, None, peer, resume))
+        who, future = Who(peer.user_id, peer.number), self._loop.create_future()
+        self._post(Envelope(who, command, future, None, peer, resume))
         return future
 
     def hear(self, peer: Peer, command: c.Command) -> None:
@@ -155,7 +153,7 @@ class RoomActor:
         command = envelope.command
         if command is None:
             return turn.show(self._room, envelope)
-        if type(command) in SIGNALS:
+        if type(command) in c.SIGNALS:
             return self._pass_on(envelope, now)
         try:
             facts = decide(self._room, envelope.who, command, now)
@@ -253,7 +251,7 @@ class RoomActor:
         return self.audience.caught_up(peer)
 
     def _catch_up(self, peer: Peer, after: int) -> None:
-        task = asyncio.create_task(catch_up(self, self._scribe.journal, peer, after))
+        task = asyncio.create_task(catch_up(self, self._tail.pages, peer, after))
         self._catching_up.add(task)
         task.add_done_callback(self._catching_up.discard)
 

@@ -6,8 +6,11 @@ between two turns. Knows the journal and the room's horizon; decides nothing.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Sequence
 
 from axenix import wire
@@ -29,6 +32,8 @@ READ = 250
 """Lines read from the journal at a time."""
 
 
+KEPT = 16
+"""Pages of a room that are kept for others who may want them too."""
 TAIL = 256
 """Events kept in memory for those who have only just missed them."""
 
@@ -36,7 +41,8 @@ TAIL = 256
 class Tail:
     """The last of what everyone inside has heard."""
 
-    def __init__(self, head: int) -> None:
+    def __init__(self, head: int, pages: Pages) -> None:
+        self.pages = pages
         self.head = head
         """The last seq that was told."""
         self._lines: deque[Line] = deque(maxlen=TAIL)
@@ -44,6 +50,7 @@ class Tail:
     def add(self, lines: Sequence[Line]) -> None:
         for line in lines:
             if line.redacts:
+                self.pages.forget()
                 self._lines = deque((each for each in self._lines if each.seq != line.redacts), TAIL)
             self._lines.append(line)
             self.head = line.seq
@@ -80,17 +87,53 @@ async def read_page(journal: Journal, room: int, horizon: Horizon, after: int, l
     return page_of([line.body for line in lines], last, horizon), last
 
 
-async def catch_up(actor: RoomActor, journal: Journal, peer: Peer, after: int) -> None:
+class Pages:
+    """Full pages of history, each read once for all who come back together. Nothing is kept while nobody is behind."""
+
+    def __init__(self, journal: Journal, room: int) -> None:
+        self._journal = journal
+        self._room = room
+        self._readers = 0
+        self._kept: dict[tuple[int, int], asyncio.Task[tuple[bytes, int]]] = {}
+
+    async def after(self, horizon: Horizon, after: int) -> tuple[bytes, int]:
+        """The next page, framed, and the last seq on it. Raises Hole, Refused."""
+        if after + PAGE > horizon.head:
+            return await self._read(horizon, after)  # the last page; its end is still moving
+        place = after, horizon.floor
+        page = self._kept.get(place)
+        if page is None:
+            page = self._kept[place] = asyncio.create_task(self._read(horizon, after))
+            page.add_done_callback(lambda done: done.cancelled() or done.exception() and self._kept.pop(place, None))
+            if len(self._kept) > KEPT:
+                del self._kept[next(iter(self._kept))]
+        return await asyncio.shield(page)  # whoever goes away does not take it from the others
+
+    async def _read(self, horizon: Horizon, after: int) -> tuple[bytes, int]:
+        page, last = await read_page(self._journal, self._room, horizon, after, PAGE)
+        return wire.typed("sync.batch", page), last
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Somebody is behind."""
+        self._readers += 1
+        try:
+            yield
+        finally:
+            self._readers -= 1
+            if not self._readers:
+                self.forget()
+
+    def forget(self) -> None:
+        """Also when a text has been deleted: what was read before may still have it."""
+        self._kept.clear()
+
+
+async def catch_up(actor: RoomActor, pages: Pages, peer: Peer, after: int) -> None:
     """Send what the peer has missed, a page at a time and no faster than it reads, until it is live."""
-    first = True
     try:
-        while not actor.go_live(peer, after, first):
-            if actor.audience.of(peer.user_id) is not peer:
-                return  # gone, or replaced
-            page, after = await read_page(journal, actor.number, actor.horizon(), after, PAGE)
-            peer.write(wire.typed("sync.batch", page))
-            first = False
-            await peer.drained()
+        with pages.reading():
+            await _follow(actor, pages, peer, after)
     except ConnectionError:
         actor.audience.part(peer, Close.TOO_SLOW)
     except Hole:
@@ -98,3 +141,14 @@ async def catch_up(actor: RoomActor, journal: Journal, peer: Peer, after: int) -
     except Refused as refused:
         log.warning("a peer could not catch up: %s", refused.reason)
         actor.audience.part(peer, Close.for_refusal(refused.reason))
+
+
+async def _follow(actor: RoomActor, pages: Pages, peer: Peer, after: int) -> None:
+    first = True
+    while not actor.go_live(peer, after, first):
+        if actor.audience.of(peer.user_id) is not peer:
+            return  # gone, or replaced
+        page, after = await pages.after(actor.horizon(), after)
+        peer.write(page)
+        first = False
+        await peer.drained()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
@@ -13,11 +14,13 @@ from axenix.actor import INBOX, RoomActor
 from axenix.audience import Audience
 from axenix.catchup import Hole, read_page
 from axenix.errors import Close, Refused
+from axenix.lines import Line
 from axenix.room import commands as c
 from axenix.room import events as e
 from axenix.room import fold
 from axenix.room.permits import Who
 from axenix.room.state import Law, snapshot
+from axenix.turn import Resume
 from memory import Ear, House, settle
 
 
@@ -285,12 +288,42 @@ async def test_a_resume_gets_what_it_missed_exactly_once_and_then_live(missed: i
     assert seen == list(range(2, missed + 1 + 1 + 200 + 1))
 
 
+async def test_those_who_come_back_together_share_each_page_and_none_holds_a_deleted_text() -> None:
+    house, reads = House(), 0
+    one = await house.enter(1)
+    await chatter(house, one, 2000)
+    read = house.journal.after
+
+    async def counted(*args: Any, **limits: Any) -> list[Line]:
+        nonlocal reads
+        reads += 1
+        return await read(*args, **limits)
+
+    house.journal.after = counted  # type: ignore[method-assign]
+    crowd = await asyncio.gather(*(house.enter(user, after_seq=1, epoch="e" * 32) for user in range(2, 32)))
+    await asyncio.sleep(0.05)
+    for ear in crowd:
+        items = [event for message in ear.take() if message["type"] == "sync.batch" for event in message["items"]]
+        assert [event["seq"] for event in items] == list(range(2, len(items) + 2)) and len(items) >= 2000
+    assert reads < 20, "thirty people, and five pages of two reads each"
+
+    slow = Ear(40)
+    slow.drained = asyncio.Event().wait  # type: ignore[assignment,method-assign]
+    await house.rooms.join("stage", slow, c.Join("Slow", None), Resume(1, "e" * 32))
+    await settle()
+    await house.ask(1, c.DeleteChat(5, 1))
+    late = await house.enter(41, after_seq=1, epoch="e" * 32)
+    await asyncio.sleep(0.05)
+    told = {event["seq"]: event.get("text") for message in late.take() for event in message.get("items", [])}
+    assert told[4] == "2" and told[5] is None
+    (await house.actor()).audience.disperse(1012)
+
+
 async def test_an_ack_waits_until_its_sender_has_caught_up() -> None:
     house = House()
     one = await house.enter(1)
     await chatter(house, one, 2000)
     two = Ear(2)
-    from axenix.turn import Resume
     actor = await house.actor()
     await actor.join(two, c.Join("user 2", None), Resume(0, None))
     actor.hear(two, c.PostChat(text="mine", cid="a"))

@@ -68,6 +68,10 @@ class Type(Command, tag="chat.typing", kw_only=True):
     is_typing: bool
 
 
+SIGNALS = {Offer, Answer, Ice, Type}
+"""What leaves at once, is not numbered and is forgotten."""
+
+
 class PostChat(Command, tag="chat.message", kw_only=True):
     text: str
 

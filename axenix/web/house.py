@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -19,6 +20,7 @@ from axenix.web.arrivals import Uploads
 from axenix.web.limits import PerKey, SlidingCount, TokenBucket, misses, per_minute
 from axenix.web.socket import Socket
 
+AT_THE_DOOR = 8
 GUESSES = 10
 GUESS_SECONDS = 30 * 60.0
 
@@ -36,6 +38,8 @@ class House:
     sockets_by_address: dict[str, int] = field(default_factory=dict)
     wrong_invites: PerKey[SlidingCount] = field(default_factory=lambda: misses(GUESSES, GUESS_SECONDS))
     new_guests: PerKey[TokenBucket] | None = None
+    door: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_THE_DOOR))
+    """Sockets on their way in; a crowd waits its turn, and those inside are heard in between."""
     uploads: Uploads = field(default_factory=Uploads)
     pictures: Pictures = field(default_factory=Pictures)
 

@@ -38,7 +38,6 @@ routes = web.RouteTableDef()
 PROTOCOL = "axenix.v1"
 BAD_FRAMES = 20, 60.0
 REFUSALS = 200, 10.0
-SIGNALS = {c.Offer, c.Answer, c.Ice, c.Type}
 
 
 class Invalid(Exception):
@@ -77,9 +76,10 @@ class Stay:
     async def begin(self, request: web.Request, from_here: int) -> None:
         socket = self._socket
         try:
-            person, token = await admit(request, self._house, from_here)
-            socket.user_id = person.id
-            self._actor = await enter(request, self._house, socket, person)
+            async with self._house.door:
+                person, token = await admit(request, self._house, from_here)
+                socket.user_id = person.id
+                self._actor = await enter(request, self._house, socket, person)
         except Refused as refused:
             socket.write(wire.error(refused, None))
             socket.close(Close.for_refusal(refused.reason))
@@ -234,7 +234,7 @@ class Gate:
 
     def wait(self, command: c.Command, now: float) -> float:
         """0.0: let it pass; else the seconds until the next would pass."""
-        bucket = self._signals if type(command) in SIGNALS else self._messages
+        bucket = self._signals if type(command) in c.SIGNALS else self._messages
         return bucket.take(now) if bucket else 0.0
 
     def flooding(self, now: float) -> bool:
