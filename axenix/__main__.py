@@ -7,6 +7,8 @@ import logging
 import os
 import signal
 import sys
+import threading
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -20,9 +22,12 @@ KEEPALIVE_SECONDS = 20.0
 """Also what a client has to send its request's headers in."""
 SHUTDOWN_SECONDS = 1.5
 BACKLOG = 4096
+EXIT_SECONDS = 4.5
+"""From the wish to end until the end, whatever then still hangs. What was acked is durable long before."""
 
 
-async def serve(config: Config) -> int:
+async def serve(config: Config, ending: Callable[[int], None] = lambda code: None) -> int:
+    """Until it is told to stop; `ending` hears the exit code as soon as that is so."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     exit_codes: list[int] = []
 
@@ -45,6 +50,7 @@ async def serve(config: Config) -> int:
                 catch(loop, name, stop)
             print(f"Axenix Conference is ready at {address(config, runner)}", flush=True)
             await stop.wait()
+            ending(exit_codes[0] if exit_codes else 0)
             await drain(runner.app)
         finally:
             await runner.cleanup()
@@ -66,6 +72,17 @@ def address(config: Config, runner: web.AppRunner) -> str:
     return f"http://{host}:{port}"
 
 
+def end_in_time(code: int) -> None:
+    """A disk that hangs would hold up the flush, the checkpoint and the threads that wait for them, for ever."""
+    def give_up() -> None:
+        print("axenix: the disk has not answered in time; the next start reads the log", file=sys.stderr, flush=True)
+        os._exit(code)
+
+    timer = threading.Timer(EXIT_SECONDS, give_up)
+    timer.daemon = True
+    timer.start()
+
+
 def main() -> int:
     config = Config.load(sys.argv[1:], os.environ)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -75,7 +92,7 @@ def main() -> int:
     except ImportError:  # Windows has none
         loops = asyncio  # type: ignore[misc]
     try:
-        return int(loops.run(serve(config)))
+        return int(loops.run(serve(config, end_in_time)))
     except CannotStart as error:
         print(f"axenix: {error}", file=sys.stderr)
         return error.exit_code

@@ -296,4 +296,5 @@ class RoomActor:
         for task in self._catching_up:
             task.cancel()
         self.audience.disperse(code)
+        self._scribe.end()
         self.on_end(self)

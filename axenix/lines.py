@@ -101,6 +101,9 @@ class Journal(Protocol):
     def append(self, room: int, term: int, writing: Writing) -> asyncio.Future[None]:
         """Done when durable. Fails with Fenced, or Refused(storage_…) and nothing written. Commits in call order."""
 
+    def release(self, room: int, term: int) -> None:
+        """Whoever claimed the room appends nothing more; what it has appended is kept."""
+
 
 _encode = json.Encoder().encode
 _event = json.Decoder(AnyEvent)

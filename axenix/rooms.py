@@ -160,14 +160,18 @@ class Rooms:
         """Once a second: close the stuck, put the idle to rest."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            now = self._clock().mono
-            for slug, actor in list(self._awake.items()):
-                actor.audience.sweep(now)
-                if not actor.idle:
-                    self._idle_since.pop(slug, None)
-                elif now - self._idle_since.setdefault(slug, now) > IDLE_SECONDS:
-                    del self._idle_since[slug]
-                    actor.rest()
+            self._look_around()
+
+    def _look_around(self) -> None:
+        """Apart from `sweep`, whose own variables would keep the last actor alive while it sleeps."""
+        now = self._clock().mono
+        for slug, actor in list(self._awake.items()):
+            actor.audience.sweep(now)
+            if not actor.idle:
+                self._idle_since.pop(slug, None)
+            elif now - self._idle_since.setdefault(slug, now) > IDLE_SECONDS:
+                del self._idle_since[slug]
+                actor.rest()
 
     def drain(self) -> None:
         """Before a restart: nobody comes in any more, and everyone inside is told to come back in a moment."""

@@ -49,6 +49,10 @@ class Scribe:
             writing = Writing([], None, self._checkpoint(room, resting=True))
             self.journal.append(self.number, self._claim.term, writing).add_done_callback(_heed)
 
+    def end(self) -> None:
+        """Nothing more will be written; the journal need not remember the claim."""
+        self.journal.release(self.number, self._claim.term)
+
     def _checkpoint(self, room: Room, resting: bool = False) -> Checkpoint:
         self._checkpointed = room.seq
         return Checkpoint(room.seq, freeze(room), self.floor(room.seq), resting)

@@ -42,6 +42,9 @@ class MemoryJournal:
             asyncio.get_running_loop().call_soon(self.commit)
         return future
 
+    def release(self, room: int, term: int) -> None:
+        """There is nothing here that a claim would hold."""
+
     def commit(self) -> None:
         waiting, self.waiting = self.waiting, []
         for future, term, writing in waiting:

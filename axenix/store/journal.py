@@ -157,15 +157,23 @@ class SqliteJournal:
         """Everything appended before, by whomever, is written or void when this returns. Raises Refused."""
         self._terms += 1
         held = self._held[room] = Held(self._terms)  # from here on, all others are fenced
-        await self.flushed()
-        row = await self._database.read(lambda db: db.execute(CLAIM, {"room": room}).fetchone())
-        if row is None:
-            if self._held.get(room) is held:
-                del self._held[room]
-            raise Refused("room_not_found")
+        try:
+            await self.flushed()
+            row = await self._database.read(lambda db: db.execute(CLAIM, {"room": room}).fetchone())
+            if row is None:
+                raise Refused("room_not_found")
+        except BaseException:
+            self.release(room, held.term)
+            raise
         held.floor, awake, frozen, frozen_seq, held.head = row
         held.is_awake, held.is_void = bool(awake), False
         return Claim(held.term, held.head, held.floor, frozen, frozen_seq)
+
+    def release(self, room: int, term: int) -> None:
+        """See `Journal.release`. What waits to be written has its own hold on what is kept here."""
+        held = self._held.get(room)
+        if held is not None and held.term == term:
+            del self._held[room]
 
     def append(self, room: int, term: int, writing: Writing) -> asyncio.Future[None]:
         """See `Journal.append`. After a refusal, all further appends are refused until the room is claimed again."""
