@@ -23,8 +23,6 @@ int fsync(int fd) { return hang(fd); }
 int fdatasync(int fd) { return hang(fd); }
 """
 
-pytestmark = pytest.mark.alone
-
 
 def address_of(server: ServerProcess) -> tuple[str, int]:
     return "127.0.0.1", server.port
