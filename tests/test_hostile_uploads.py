@@ -16,7 +16,8 @@ from harness import ServerProcess
 from living import Party
 from living import anyone_fixture, party_fixture, shared_server_fixture  # noqa: F401
 from PIL import Image, PngImagePlugin
-from uploading import BOUNDARY, MATROSKA, MP4, OGG, WAV, WEBM, kept, part, picture, post, send, send_raw, webm, whole
+from uploading import BOUNDARY, MATROSKA, MP4, OGG, WAV, WEBM, kept, part, picture, post, send, send_raw, settled, webm
+from uploading import whole
 from yarl import URL
 
 from axenix.client import Person
@@ -120,7 +121,7 @@ def data(shared_server: ServerProcess) -> Path:
 
 @pytest.fixture(name="unchanged")
 def unchanged_fixture(data: Path) -> Iterator[None]:
-    before = kept(data)
+    before = settled(data)
     yield
     assert kept(data) == before
 
@@ -193,7 +194,7 @@ async def test_a_client_that_vanishes_leaves_nothing(party: Party, data: Path) -
         raise ConnectionResetError("gone")
 
     headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
-    before = kept(data)
+    before = settled(data)
     for who, path in places(party):
         for _ in range(3):
             with pytest.raises(Exception, match=".*"):

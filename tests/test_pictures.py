@@ -12,7 +12,7 @@ from harness import ServerProcess
 from living import Party, asked
 from living import anyone_fixture, party_fixture, shared_server_fixture  # noqa: F401
 from PIL import Image
-from uploading import fetch, kept, picture, send, webm
+from uploading import fetch, kept, picture, send, settled, webm
 
 from axenix import picture_worker
 from axenix.client import Api, Person
@@ -77,7 +77,7 @@ async def test_with_a_room_its_cover_goes(party: Party, data: Path) -> None:
 
 
 async def test_a_guest_may_not_change_the_cover_and_leaves_no_file(party: Party, data: Path) -> None:
-    before = kept(data)
+    before = settled(data)
     answer = await send(party.gus, f"/api/covers/{party.slug}/upload", picture())
     assert answer.reason == (403, "forbidden") and kept(data) == before
 
@@ -156,7 +156,7 @@ def bomb(width: int, height: int) -> bytes:
 async def test_what_is_no_picture_is_refused_and_leaves_nothing(
     party: Party, data: Path, content: bytes, reason: tuple[int, str],
 ) -> None:
-    before = kept(data)
+    before = settled(data)
     for path in (f"/api/covers/{party.slug}/upload", f"/api/users/{party.olga.id}/avatar"):
         answer = await send(party.olga, path, content, filename="me.png", mime="image/png")
         assert answer.reason == reason

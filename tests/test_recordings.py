@@ -16,7 +16,7 @@ import pytest
 from harness import RATES_OFF, ServerProcess
 from living import SECRET, TIME, Party, assert_calm, asked
 from living import anyone_fixture, party_fixture, secret_party_fixture, shared_server_fixture  # noqa: F401
-from uploading import BOUNDARY, MATROSKA, MP4, OGG, WAV, WEBM, fetch, kept, part, picture, post, send, send_raw
+from uploading import BOUNDARY, MATROSKA, MP4, OGG, WAV, WEBM, fetch, kept, part, picture, post, send, send_raw, settled
 from uploading import webm, whole
 
 from axenix import links
@@ -84,7 +84,7 @@ async def test_it_is_known_by_its_content_and_not_by_its_name(party: Party, cont
     b"\x1aE\xdf\xa3" + bytes(50), b"\x1aE\xdf\xa3\xff\xff", b"\0\0\0\0ftypisom" + bytes(50), b"MZ" + bytes(5000),
 ])
 async def test_what_is_no_recording_is_refused_and_leaves_nothing(party: Party, data: Path, content: bytes) -> None:
-    before = kept(data)
+    before = settled(data)
     answer = await send(party.gus, f"/api/recordings/{party.slug}/upload", content, filename="a.webm",
                         mime="video/webm")
     assert answer.reason == (415, "unsupported_media_type") and kept(data) == before
@@ -98,7 +98,7 @@ async def test_what_is_no_recording_is_refused_and_leaves_nothing(party: Party, 
 async def test_fields_that_are_wrong_are_named(
     party: Party, data: Path, fields: dict[str, str], named: str,
 ) -> None:
-    before = kept(data)
+    before = settled(data)
     answer = await send(party.gus, f"/api/recordings/{party.slug}/upload", webm(), **fields)
     assert answer.reason == (422, "bad_payload") and named in answer.body["detail"] and kept(data) == before
 
@@ -270,7 +270,7 @@ async def test_two_uploads_of_one_person_at_once_and_no_more(party: Party, data:
 
     path, headers = f"/api/recordings/{party.slug}/upload", {
         "Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
-    before = len(kept(data, ["uploads"]))
+    before = len(settled(data, ["uploads"]))
     first = [asyncio.create_task(post(party.gus, path, hanging(), headers)) for _ in range(2)]
     while len(kept(data, ["uploads"])) < before + 2:
         await asyncio.sleep(0.02)
@@ -303,7 +303,7 @@ async def test_two_uploads_of_one_person_at_once_and_no_more(party: Party, data:
 async def test_what_is_no_form_is_refused_and_leaves_nothing(
     party: Party, data: Path, body: bytes, reason: tuple[int, str],
 ) -> None:
-    before = kept(data)
+    before = settled(data)
     assert (await send_raw(party.gus, f"/api/recordings/{party.slug}/upload", body)).reason == reason
     assert kept(data) == before
 

@@ -20,7 +20,7 @@ from aiotus import core, creation
 from harness import RATES_OFF, ServerProcess
 from living import Answer, Party, assert_calm, asked
 from living import anyone_fixture, party_fixture, shared_server_fixture  # noqa: F401
-from uploading import fetch, kept, sent, webm
+from uploading import fetch, kept, sent, settled, webm
 from yarl import URL
 
 from axenix.client import Api, Person
@@ -164,7 +164,7 @@ async def test_what_does_not_follow_the_protocol_is_refused(party: Party) -> Non
 
 
 async def test_what_is_no_recording_is_refused_as_soon_as_it_can_be_known(party: Party, data: Path) -> None:
-    before = kept(data)
+    before = settled(data)
     path = await create(party, party.gus, 10**9)
     assert (await patch(party.gus, path, 0, b"<html>" * 1000)).reason == (415, "unsupported_media_type")
     assert (await tus(party.gus, "HEAD", path)).status == 404 and kept(data) == before
@@ -181,7 +181,7 @@ async def test_an_upload_is_for_its_own_member_alone(party: Party) -> None:
 
 
 async def test_an_upload_that_is_given_up_is_gone(party: Party, data: Path) -> None:
-    before = kept(data)
+    before = settled(data)
     path = await create(party, party.gus, 1000)
     await patch(party.gus, path, 0, webm(500))
     assert len(kept(data)) == len(before) + 2
@@ -190,7 +190,7 @@ async def test_an_upload_that_is_given_up_is_gone(party: Party, data: Path) -> N
 
 
 async def test_with_a_room_its_uploads_go(party: Party, data: Path) -> None:
-    before = kept(data)
+    before = settled(data)
     path = await create(party, party.gus, 1000)
     await patch(party.gus, path, 0, webm(500))
     await asked(party.olga, "DELETE", f"/api/rooms/{party.slug}")

@@ -13,7 +13,7 @@ from harness import ServerProcess
 from living import Answer, Party, asked
 from living import anyone_fixture, party_fixture, shared_server_fixture  # noqa: F401
 from test_tus import data, fresh, metadata, offset_of, patch, recordings, tus  # noqa: F401
-from uploading import fetch, kept, webm
+from uploading import fetch, kept, settled, webm
 
 from axenix.client import Person
 
@@ -90,7 +90,7 @@ async def test_what_is_of_unknown_length_counts_against_the_quota_as_it_comes(
 
 
 async def test_parts_become_one_recording_and_are_gone(party: Party, data: Path) -> None:  # noqa: F811
-    content, before = webm(200_000), kept(data, ["uploads"])
+    content, before = webm(200_000), settled(data, ["uploads"])
     body, head = await part(party, party.gus, content[300:]), await part(party, party.gus, content[:300])
     assert (await tus(party.gus, "HEAD", body)).headers["Upload-Concat"] == "partial"
     assert await recordings(party) == []
@@ -127,7 +127,7 @@ async def test_only_ones_own_complete_parts_are_joined(party: Party) -> None:
 
 
 async def test_what_is_joined_and_is_no_recording_is_refused(party: Party, data: Path) -> None:  # noqa: F811
-    before = kept(data)
+    before = settled(data)
     path = await part(party, party.gus, b"<html>" * 1000)
     assert (await join(party, party.gus, path)).reason == (415, "unsupported_media_type")
     assert kept(data) == before and await recordings(party) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -85,3 +86,11 @@ def kept(data: Path, folders: Iterable[str] = ("uploads", "static")) -> list[str
     """The files of users that are on the disk."""
     return sorted(str(path.relative_to(data)) for folder in folders
                   for path in (data / folder).rglob("*") if path.is_file())
+
+
+def settled(data: Path, folders: Iterable[str] = ("uploads", "static")) -> list[str]:
+    """The same, once nothing is on its way any more: what a test before broke off may still be cleared away."""
+    deadline = time.monotonic() + 5
+    while any(name.endswith(".draft") for name in kept(data)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return kept(data, folders)
