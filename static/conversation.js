@@ -23,6 +23,8 @@ export class Conversation {
   /** The first line that was unread when the chat was last away from view. @type {number | null} */
   mark = null;
   #sending = /** @type {string | null} */ (null);
+  /** What the line on its way will look like in an event: its text or its ciphertext. */
+  #content = "";
   #seals = 0;
   #unlocked = "";
   #watching = false;
@@ -106,9 +108,16 @@ export class Conversation {
   /** @param {RoomEvent} event */
   take(event) {
     const isLine = this.#log.take(event) && event.type !== "chat.deleted";
-    if (!isLine || event.user_id === this.#me || this.#watching) return;
+    if (isLine && event.user_id === this.#me) return this.#arrived(event);
+    if (!isLine || this.#watching) return;
     this.unread++;
     this.mark ??= event.seq;
+  }
+
+  /** The event of our own line may come before its ack, and it is not to be shown twice. @param {RoomEvent} event */
+  #arrived(event) {
+    const content = event.type === "chat.message.enc" ? event.ciphertext_b64 : event.text;
+    if (this.#sending !== null && content === this.#content) this.#drafts.drop(this.#sending);
   }
 
   settle() {
@@ -171,6 +180,7 @@ export class Conversation {
     const { cid, text } = draft;
     this.#sending = cid;
     const sealed = draft.sealed && epoch !== null ? await this.#keyring.seal(epoch, text) : null;
+    this.#content = sealed?.ciphertext_b64 ?? text;
     this.#post({ ...(sealed ?? { type: "chat.message", text }), cid });
   }
 }

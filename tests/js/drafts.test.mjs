@@ -74,6 +74,27 @@ test("lines go one after the other, each under its own name, and are forgotten w
   assert.deepEqual(drafts.all, []);
 });
 
+test("a line whose event comes before its ack is not shown twice, and the next still waits for the ack", async () => {
+  for (const [seen, event] of /** @type {const} */ ([
+    [{}, { type: "chat.message", text: "one" }],
+    [{ sealed: true, epoch: 3 }, { type: "chat.message.enc", ciphertext_b64: "3:one", key_epoch: 3, algo: "AES-256-GCM" }],
+  ])) {
+    const { conversation, drafts, posted } = talk(seen);
+    conversation.say("a", "one");
+    conversation.say("b", "two");
+    await settled();
+    const about = { id: 7, user_id: 1, created_at: "2026-01-01T00:00:00Z", room_slug: "r" };
+    conversation.take({ ...event, ...about, seq: 6, text: "another", ciphertext_b64: "3:another" });
+    assert.deepEqual(drafts.all.map(({ cid }) => cid), ["a", "b"], "that was another line");
+    conversation.take({ ...event, ...about, seq: 7 });
+    assert.deepEqual(drafts.all.map(({ cid }) => cid), ["b"]);
+    assert.equal(posted.length, 1);
+    conversation.acked("a");
+    await settled();
+    assert.deepEqual(posted.map(({ cid }) => cid), ["a", "b"]);
+  }
+});
+
 test("what a reload cut off goes again under the same name", () => {
   const before = talk();
   before.conversation.say("a", "one");
