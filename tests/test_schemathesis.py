@@ -18,7 +18,7 @@ from harness import ServerProcess
 from axenix.client import Api
 
 REQUESTS = int(os.environ.get("AXENIX_REQUESTS", "2000"))
-OF_COVERAGE, OPERATIONS = 1500, 60
+OF_COVERAGE, OPERATIONS = 2000, 60
 """Requests that are made whatever the number of examples, and what the others are for."""
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
@@ -44,7 +44,7 @@ async def test_a_stranger_hears_nothing_that_the_document_does_not_say(
         await ann.post(f"/api/participants/{slug}/join", invite_key=key)
         if role == "admin":
             await olga.moderate(slug, "promote_admin", ann.id)
-    examples = max(2, (REQUESTS - OF_COVERAGE) // OPERATIONS // 2)
+    examples = max(2, (REQUESTS - OF_COVERAGE) // OPERATIONS)
     code, said = await stranger(
         tmp_path, server.url + "/openapi.json", f"--header=Authorization: Bearer {ann.token}", "--seed=7",
         f"--max-examples={examples}", f"--checks={CHECKS}", "--continue-on-failure", "--warnings=off", "--no-color",
