@@ -16,7 +16,7 @@ from axenix.store.catalogue import Catalogue
 from axenix.store.database import Database
 from axenix.store.journal import SqliteJournal
 from axenix.store.people import People
-from axenix.web import auth, avatars, chat, covers, crypto, device_keys, files, health, heartbeat, keeper
+from axenix.web import auth, avatars, chat, covers, crypto, device_keys, documents, files, health, heartbeat, keeper
 from axenix.web import moderation, pages, participants, recordings, rooms, rtc, state, sync, tus, users, ws
 from axenix.web.guard import errors_become_answers, preflight
 from axenix.web.house import HOUSE, House
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 RESOURCES = (
     auth, users, avatars, rooms, participants, moderation, state, chat, crypto, device_keys, sync, rtc, covers,
-    recordings, tus, ws, health, files, pages,
+    recordings, tus, ws, health, files, documents, pages,
 )
 BODY = 256 * 1024
 """Bytes of a JSON body."""

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import aiohttp
 import orjson
 import pytest
+from documented import must_say
 from harness import RATES_OFF, ServerProcess
 from yarl import URL
 
@@ -60,14 +61,16 @@ class Answer(NamedTuple):
 
 async def asked(who: Api, method: str, path: str, body: object = None, *, raw: bytes | None = None,
                 headers: dict[str, str] | None = None) -> Answer:
-    """One request, as it stands: the path is sent as written, and every answer is an answer."""
+    """One request, as it stands: the path is sent as written, and every answer is one that the document tells of."""
     sent = {"Authorization": f"Bearer {who.token}"} if who.token else {}
     content = orjson.dumps(body) if raw is None and body is not None else raw
     url = URL(who.base_url + path, encoded=True)
     async with who.session.request(method, url, data=content, headers=sent | (headers or {})) as response:
         content = await response.read()
         is_json = response.content_type == "application/json"
-        return Answer(response.status, orjson.loads(content) if is_json else content, response.headers)
+        answer = Answer(response.status, orjson.loads(content) if is_json else content, response.headers)
+    must_say(method, path, answer.status, answer.body)
+    return answer
 
 
 async def refused(asking: Awaitable[object]) -> tuple[int, str]:

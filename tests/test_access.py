@@ -70,6 +70,7 @@ COVERS, RECORDINGS = "/api/covers/{slug}", "/api/recordings/{slug}"
 NO_FORM, NO_TUS = (415, "unsupported_media_type"), (412, "tus_version")
 NO_COVER, NO_RECORDING = (404, "cover_not_found"), (404, "recording_not_found")
 FORBIDDEN, LATER = (403, "forbidden"), (409, "epoch_conflict")
+DOCUMENTS = ("/docs", "/docs/socket", "/docs/protocol", "/openapi.json", "/asyncapi.json")
 TABLE = [
     Row("POST", "/api/auth/guest", "any", 201),
     Row("POST", "/api/users", "any", 201, fields(nickname="New")),
@@ -123,6 +124,7 @@ TABLE = [
     Row("GET", "/static/records/{slug}/x", "member", NO_RECORDING),
     Row("GET", "/livez", "any"),
     Row("GET", "/readyz", "any"),
+    *(Row("GET", path, "any") for path in DOCUMENTS),
 ]
 NOT_REST = {
     "GET /ws/rooms/{slug}", "GET /", "GET /r/{slug}", "GET /static/{path}", "GET /static/avatars/{name}",

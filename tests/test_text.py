@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import unicodedata
 
 import pytest
@@ -48,6 +49,21 @@ def test_a_nickname_has_1_to_80_characters_that_can_be_seen(raw: str) -> None:
 
 def test_length_is_counted_after_cleaning() -> None:
     assert clean_name(" " * 100 + "\0" * 100 + "a" * 80, 80, "nickname") == "a" * 80
+
+
+def test_marks_without_end_cost_no_time() -> None:
+    """To put n marks in order takes n times n steps: half a minute for as many as a body holds."""
+    began = time.process_time()
+    with pytest.raises(Refused):
+        clean_name("a" + "\u0315\u0300" * 60_000, 500, "nickname")
+    assert not contains_banned("a" + "\u0315\u0300" * 60_000, ["bad"])
+    assert time.process_time() - began < 2
+    assert contains_banned("b" + "\u0300" * 20 + "ad", ["b" + "\u0300" * 20 + "AD"])
+
+
+def test_a_name_that_was_typed_in_pieces_may_be_as_long_as_another() -> None:
+    typed = unicodedata.normalize("NFD", "\u1f82" * 80)
+    assert len(typed) == 320 and clean_name(typed, 80, "nickname") == "\u1f82" * 80
 
 
 def test_a_topic_may_be_empty() -> None:

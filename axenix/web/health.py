@@ -7,13 +7,14 @@ from aiohttp import web
 from axenix.errors import Refused
 from axenix.web.guard import answer
 from axenix.web.house import house_of
+from axenix.web.shapes import Done
 
 routes = web.RouteTableDef()
 
 
 @routes.get("/livez")
 async def alive(request: web.Request) -> web.Response:
-    return answer({"ok": True})
+    return answer(Done())
 
 
 @routes.get("/readyz")
@@ -23,4 +24,4 @@ async def ready(request: web.Request) -> web.Response:
         raise Refused("draining")
     if house.journal.refusal:
         raise Refused(house.journal.refusal)
-    return answer({"ok": True})
+    return answer(Done())
