@@ -30,7 +30,7 @@ RESOURCES = (
 BODY = 256 * 1024
 """Bytes of a JSON body."""
 CLOSING_SECONDS = 2.5
-"""How long the end waits for sockets to go. Each cuts itself off after two seconds, and none holds up what comes then."""
+"""How long the end waits for sockets to go. Each cuts itself off after two seconds; none holds up what comes then."""
 
 
 def make_app(config: Config, database: Database) -> web.Application:

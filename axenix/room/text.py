@@ -13,6 +13,8 @@ from functools import lru_cache
 from axenix.errors import Refused
 
 CHAT_LIMIT = 4000
+COMPOSED_OF = 4
+"""Code points that NFC makes one of, at most."""
 
 SLUG = re.compile(r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$(?!\n)")
 """The address of a room. The end is guarded because Python's `$` also matches before a last line feed."""
@@ -42,7 +44,9 @@ def clean_name(raw: str, limit: int, field: str, least: int = 1) -> str:
 
     Composed (NFC), so that one name typed on two systems is one name; not NFKC, which would redraw what people chose.
     """
-    name = unicodedata.normalize("NFC", _BIDI.sub("", _CONTROLS.sub("", raw))).strip()
+    name = _BIDI.sub("", _CONTROLS.sub("", raw)).strip()
+    if len(name) <= COMPOSED_OF * limit:  # sorting the marks on a letter takes time by the square of their number
+        name = unicodedata.normalize("NFC", name).strip()
     if not _visible(name):
         name = ""
     if not least <= len(name) <= limit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
@@ -32,6 +33,9 @@ SAFE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 
+READING = {"GET", "HEAD", "OPTIONS"}
+BODY_SECONDS = 20.0
+"""What a JSON body may take to come."""
 TUS_ASKS = (
     "Tus-Resumable, Upload-Length, Upload-Defer-Length, Upload-Offset, Upload-Metadata, Upload-Checksum, Upload-Concat"
 )
@@ -152,8 +156,16 @@ async def whoever(request: web.Request) -> Person | None:
     person = None
     if "Authorization" in request.headers:
         person, _ = await known(request, bearer(request) or "")
+        not_too_often(request, person)
     must_be_named(request, person)
     return person
+
+
+def not_too_often(request: web.Request, person: Person) -> None:
+    changes = house_of(request).changes
+    if changes is not None and request.method not in READING:
+        if wait := changes[str(person.id)].take(time.monotonic()):
+            raise Refused("rate_limited", retry_after=round(wait, 3))
 
 
 def must_be_named(request: web.Request, person: Person | None) -> None:
@@ -224,7 +236,10 @@ async def _raw(request: web.Request) -> bytes:
         charset = (request.charset or "utf-8").lower().replace("_", "-")
         if charset not in ("utf-8", "utf8", "us-ascii", "ascii"):
             raise Refused("unsupported_media_type", "JSON is UTF-8.")
-        return (await request.read()).strip() or b"{}"
+        async with asyncio.timeout(BODY_SECONDS):
+            return (await request.read()).strip() or b"{}"
+    except TimeoutError:
+        raise Refused("bad_json", f"The body did not arrive within {BODY_SECONDS:g} s.") from None
     except (web.RequestPayloadError, ValueError) as error:
         log.debug("%s: a body that cannot be read: %r", request.path, error)
         raise Refused("bad_json") from None
