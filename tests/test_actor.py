@@ -12,9 +12,9 @@ from axenix import audience as audience_module
 from axenix import wire
 from axenix.actor import INBOX, RoomActor
 from axenix.audience import Audience
-from axenix.catchup import Hole, read_page
+from axenix.catchup import FIRST_READ, PAGE_BYTES, Hole, read_page
 from axenix.errors import Close, Refused
-from axenix.lines import Line
+from axenix.lines import Kind, Line
 from axenix.room import commands as c
 from axenix.room import events as e
 from axenix.room import fold
@@ -359,6 +359,15 @@ async def test_a_page_with_a_hole_in_its_middle_is_no_page() -> None:
     house.journal.lines = kept
     with pytest.raises(Hole):
         await read_page(house.journal, 1, actor.horizon(), 1, 100)
+
+
+async def test_a_page_of_long_lines_ends_early_and_one_of_short_lines_does_not() -> None:
+    house = House()
+    horizon = (await house.actor()).horizon()._replace(head=1000)
+    for size, most in ((50_000, FIRST_READ * 50_000), (1000, PAGE_BYTES + 1000), (10, 1000 * 10)):
+        house.journal.lines = [Line(seq, Kind.CHAT, b'"' + b"x" * (size - 2) + b'"') for seq in range(1, 1001)]
+        page, last = await read_page(house.journal, 1, horizon, 0, 1000)
+        assert last == most // size and len(page) < most + 2000
 
 
 async def test_a_reset_that_was_asked_for_stands_between_the_events_that_it_separates() -> None:
