@@ -18,7 +18,7 @@ from axenix.errors import Refused
 from axenix.room.commands import MAX_ID
 from axenix.room.text import SLUG
 from axenix.store.people import Person
-from axenix.web.addresses import client_address, throttle_key
+from axenix.web.addresses import client_address, is_among, throttle_key
 from axenix.web.house import house_of
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ SAFE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 
+HOST = re.compile(r"([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 READING = {"GET", "HEAD", "OPTIONS"}
 BODY_SECONDS = 20.0
 """What a JSON body may take to come."""
@@ -111,10 +112,18 @@ def origin_allowed(request: web.Request) -> bool:
     origin = request.headers.get("Origin")
     if origin is None:
         return True
-    config = house_of(request).config
-    own = {request.host.lower(), (config.public_url or "").partition("://")[2].partition("/")[0].lower()} - {""}
-    allowed = config.allowed_origins
-    return "*" in allowed or origin.lower() in allowed or origin.lower().partition("://")[2] in own
+    allowed = house_of(request).config.allowed_origins
+    return "*" in allowed or origin.lower() in allowed or origin.lower() in own_origins(request)
+
+
+def own_origins(request: web.Request) -> set[str]:
+    """With TLS always, since a proxy may have ended it unseen; without only where nothing speaks of TLS."""
+    public = re.match("https?://[^/]+", (house_of(request).config.public_url or "").lower())
+    here, own = asked_at(request).lower(), {public[0]} if public else set()
+    host = here.partition("://")[2]
+    if host and not (public and public[0].endswith(f"://{host}")):
+        own.add(here)
+    return own | ({f"https://{host}"} if host else set())
 
 
 def _allow_origin(request: web.Request, response: web.StreamResponse) -> None:
@@ -134,6 +143,16 @@ async def preflight(request: web.Request) -> web.Response:
         "Access-Control-Allow-Headers": f"Authorization, Content-Type, {TUS_ASKS}",
         "Access-Control-Max-Age": "600",
     })
+
+
+def asked_at(request: web.Request) -> str:
+    """Our address as the client wrote it, such as https://meet.example; a trusted proxy says what it was. Or ""."""
+    scheme, host = request.scheme, request.host
+    if is_among(request.remote or "", house_of(request).config.trusted_proxies):
+        forwarded = request.headers.get("X-Forwarded-Proto", "").lower()
+        scheme = forwarded if forwarded in ("http", "https") else scheme
+        host = request.headers.get("X-Forwarded-Host", host).rpartition(",")[2].strip()
+    return f"{scheme}://{host}" if HOST.fullmatch(host) else ""
 
 
 # ---- who ------------------------------------------------------------------------------------------------------------
