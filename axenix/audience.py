@@ -14,6 +14,8 @@ from typing import Any, Callable, NamedTuple, Protocol, Sequence
 from axenix.errors import Close, Refused
 
 STUCK_SECONDS = 5.0
+CATCHING_UP_BEHIND = 4 * 2**20
+"""Bytes, pages and signals, that may wait for a peer that is not live yet."""
 
 
 class Peer(Protocol):
@@ -144,11 +146,18 @@ class Audience:
         if to is None:
             for peer in self.peers():
                 if peer is not sender:
-                    peer.write(frame)
+                    self._pass(peer, frame)
         elif found := self.of(to):
-            found.write(frame)
+            self._pass(found, frame)
         else:
             raise Refused("peer_not_found")
+
+    def _pass(self, peer: Peer, frame: bytes) -> None:
+        """Those who are catching up are not watched otherwise: pages come only as fast as they are read."""
+        if self._held and peer.number in self._held and peer.backlog() > CATCHING_UP_BEHIND:
+            self.part(peer, Close.TOO_SLOW)
+        else:
+            peer.write(frame)
 
     # ---- coming and going ----
 

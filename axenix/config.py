@@ -172,7 +172,7 @@ class Config:
         "Its own page always may")
     trusted_proxies: tuple[Network, ...] = _option(
         "", _networks,
-        "addresses or networks of the proxies whose X-Forwarded-For, -Proto and -Host are believed, with commas between")
+        "addresses or networks of proxies whose X-Forwarded-For, -Proto and -Host are believed, with commas between")
     chat_rate: Rate | None = _option("5/10", _rate, "chat messages/seconds for each member of a room; 0: off")
     message_rate: Bucket | None = _option(
         "50/100", _bucket, "messages a second/burst on a connection, signals not counted; and requests of one user "

@@ -11,7 +11,7 @@ import pytest
 from axenix import audience as audience_module
 from axenix import wire
 from axenix.actor import INBOX, RoomActor
-from axenix.audience import Audience
+from axenix.audience import CATCHING_UP_BEHIND, Audience
 from axenix.catchup import FIRST_READ, PAGE_BYTES, Hole, read_page
 from axenix.errors import Close, Refused
 from axenix.lines import Kind, Line
@@ -232,6 +232,41 @@ async def test_the_inbox_is_bounded_and_says_so() -> None:
     await settle()
     await asyncio.sleep(0.05)
     assert one.seqs()[-1] == 2
+
+
+async def test_what_waits_for_the_journal_is_bounded_and_then_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("axenix.actor.UNTOLD", 20)
+    house = House()
+    one = await house.enter(1)
+    house.journal.stalled = True
+    for n in range(40):
+        await house.say(one, c.PostChat(text=str(n), cid=str(n)))
+    await settle()
+    assert [message["type"] for message in one.take()[3:]] == ["member.joined"], "refusals wait for their turn"
+    house.journal.stalled = False
+    while house.journal.waiting:
+        house.journal.commit()
+        await settle()
+    heard = one.take()
+    refused = [message for message in heard if message["type"] == "error"]
+    assert 15 <= len(refused) <= 20 and {message["reason"] for message in refused} == {"overloaded"}
+    assert len([message for message in heard if message["type"] == "chat.message"]) == 40 - len(refused)
+    await house.say(one, c.PostChat(text="again"))
+    await settle()
+    assert one.take()[-1]["text"] == "again"
+
+
+async def test_signals_to_one_who_catches_up_and_reads_nothing_have_a_bound() -> None:
+    audience, one, two, three = Audience(), Ear(1), Ear(2), Ear(3)
+    for ear, live in ((one, True), (two, False), (three, False)):
+        audience.admit(ear, live=live)
+    two.stuck, frame = True, b"\x81\x7f" + bytes(65536)
+    for _ in range(200):
+        if audience.of(2) is not None:
+            audience.pass_on(2, frame, one)
+            audience.pass_on(None, frame, one)
+    assert two.code == Close.TOO_SLOW and two.unsent < CATCHING_UP_BEHIND + 2 * len(frame)
+    assert (one.code, three.code) == (None, None)
 
 
 async def test_a_bug_in_a_turn_ends_the_room_and_not_the_server(

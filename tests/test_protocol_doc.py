@@ -254,6 +254,7 @@ def test_the_options_are_those_of_the_code() -> None:
 def test_the_limits_are_those_of_the_code() -> None:
     limits = {row["what"]: row["how much"] for row in rows("Limits")}
     assert limits["a frame from a client"] == f"{socket.FRAME} bytes"
+    assert limits["bytes that wait for one who is catching up"] == str(audience.CATCHING_UP_BEHIND)
     assert limits["fragments of a message"] == str(frames.PIECES)
     assert limits["pings and pongs of a client, a connection"] == "{:g} a second, {} at once".format(*socket.CONTROLS)
     assert limits["frames that cannot be understood, a connection"] == "{} in {:g} s".format(*ws.BAD_FRAMES)
