@@ -16,10 +16,14 @@ from axenix.app import drain, make_app
 from axenix.config import Config
 from axenix.errors import CannotStart
 from axenix.store.database import Database
+from axenix.web.doorway import Runner
+from axenix.web.house import HOUSE
 from axenix.web.noise import quieten
 
 KEEPALIVE_SECONDS = 20.0
 """Also what a client has to send its request's headers in."""
+LINGERING_SECONDS = 10.0
+"""What a client who has been answered has to send the rest of its request in, or it would not read the answer."""
 SHUTDOWN_SECONDS = 1.5
 BACKLOG = 4096
 EXIT_SECONDS = 4.5
@@ -38,9 +42,10 @@ async def serve(config: Config, ending: Callable[[int], None] = lambda code: Non
 
     database = await Database.open(config.data_dir, on_fatal=fatal)
     try:
-        runner = web.AppRunner(
-            make_app(config, database), access_log=None, keepalive_timeout=KEEPALIVE_SECONDS,
-            shutdown_timeout=SHUTDOWN_SECONDS, handle_signals=False,
+        app = make_app(config, database)
+        runner = Runner(
+            app, app[HOUSE].doorway, access_log=None, keepalive_timeout=KEEPALIVE_SECONDS,
+            lingering_time=LINGERING_SECONDS, shutdown_timeout=SHUTDOWN_SECONDS, handle_signals=False,
         )
         await runner.setup()
         try:

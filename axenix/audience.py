@@ -14,6 +14,8 @@ from typing import Any, Callable, NamedTuple, Protocol, Sequence
 from axenix.errors import Close, Refused
 
 STUCK_SECONDS = 5.0
+CATCHING_UP_BEHIND = 4 * 2**20
+"""Bytes, pages and signals, that may wait for a peer that is not live yet."""
 
 
 class Peer(Protocol):
@@ -142,13 +144,24 @@ class Audience:
     def pass_on(self, to: int | None, frame: bytes, sender: Peer) -> None:
         """A signal: to one peer, or to all but the sender. Raises Refused("peer_not_found")."""
         if to is None:
-            for peer in self.peers():
+            for peer in self._live.values():
                 if peer is not sender:
                     peer.write(frame)
-        elif found := self.of(to):
+            for peer in [each for each in self._catching_up.values() if each is not sender]:
+                self._pass(peer, frame)
+        elif found := self._live.get(to):
             found.write(frame)
+        elif found := self._catching_up.get(to):
+            self._pass(found, frame)
         else:
             raise Refused("peer_not_found")
+
+    def _pass(self, peer: Peer, frame: bytes) -> None:
+        """To one who is catching up, and not watched otherwise: pages come only as fast as they are read."""
+        if peer.backlog() > CATCHING_UP_BEHIND:
+            self.part(peer, Close.TOO_SLOW)
+        else:
+            peer.write(frame)
 
     # ---- coming and going ----
 

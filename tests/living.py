@@ -239,9 +239,11 @@ async def _before(wire: Wire, topic: str) -> list[Frame]:
 
 
 @asynccontextmanager
-async def party_at(folder: Path, **environment: str) -> AsyncIterator[tuple[ServerProcess, Party]]:
+async def party_at(
+    folder: Path, process: type[ServerProcess] = ServerProcess, **environment: str
+) -> AsyncIterator[tuple[ServerProcess, Party]]:
     """A party on a server of its own, whose rates are the defaults unless said otherwise."""
-    async with ServerProcess(folder / "data", **environment) as server, AsyncExitStack() as cleaning:
+    async with process(folder / "data", **environment) as server, AsyncExitStack() as cleaning:
         session = await cleaning.enter_async_context(aiohttp.ClientSession())
         yield server, await Party(Api(server.url, session), cleaning).begin()
         assert_calm(server.stderr)

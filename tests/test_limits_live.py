@@ -208,6 +208,24 @@ async def only_the_named_origins_may(party: Party) -> None:
                 await party.dial(party.gus, token=party.gus.token, headers=headers)
 
 
+async def test_one_user_has_so_many_sockets_at_once_and_changes_so_much_and_no_more(tmp_path: Path) -> None:
+    limits = {"AXENIX_CONNECTIONS_PER_USER": "2", "AXENIX_CONNECTIONS_PER_ADDRESS": "20", "AXENIX_MESSAGE_RATE": "1/9"}
+    async with party_at(tmp_path, **limits) as (_, party):
+        slugs = [(await party.olga.create_room())["slug"] for _ in range(3)]
+        first, _ = [await party.come(party.gus, slug, invite_key=None) for slug in slugs[:2]]
+        [error], code = await (await party.dial(party.gus, slugs[2], token=party.gus.token)).end()
+        assert (error["reason"], code) == ("rate_limited", 1013)
+        await party.come(party.ada, slugs[2], invite_key=None)
+        await first.close()
+        for _ in range(40):  # those who have gone do not count, neither as sockets nor as what they were before
+            await (await party.come(party.gus, slugs[2], invite_key=None)).close()
+        answers = [await asked(party.gus, "PATCH", f"/api/users/{party.gus.id}", {"nickname": "G"}) for _ in range(12)]
+        assert answers[-1].reason == (429, "rate_limited") and 0 < answers[-1].body["retry_after"] <= 1
+        assert 7 <= [answer.status for answer in answers].count(200) <= 10
+        assert (await asked(party.gus, "GET", f"/api/users/{party.gus.id}")).status == 200
+        assert (await asked(party.ada, "PATCH", f"/api/users/{party.ada.id}", {"nickname": "A"})).status == 200
+
+
 # ---- deadlines -------------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import re
 import time
 import unicodedata
@@ -45,6 +47,18 @@ def test_a_nickname_has_1_to_80_characters_that_can_be_seen(raw: str) -> None:
     no = refusal(clean_name, raw, 80, "nickname")
     assert (no.reason, no.status) == ("bad_payload", 422)
     assert "`nickname`" in no.detail and "1 to 80" in no.detail
+
+
+def test_a_name_as_long_as_a_body_may_be_costs_no_time() -> None:
+    began = time.process_time()
+    for raw in ("a" + "\u0315\u0300" * 40_000, "щ" * 130_000, "\x01" * 250_000, "e\u0301" * 80_000):
+        with pytest.raises(Refused):
+            clean_name(raw, 80, "nickname")
+    assert time.process_time() - began < 0.3
+
+
+def test_a_letter_may_be_written_as_all_that_it_is_composed_of() -> None:
+    assert clean_name("\u03b1\u0313\u0300\u0345" * 80, 80, "nickname") == "\u1f82" * 80
 
 
 def test_length_is_counted_after_cleaning() -> None:

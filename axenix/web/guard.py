@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
@@ -17,7 +18,7 @@ from axenix.errors import Refused
 from axenix.room.commands import MAX_ID
 from axenix.room.text import SLUG
 from axenix.store.people import Person
-from axenix.web.addresses import client_address, throttle_key
+from axenix.web.addresses import client_address, is_among, throttle_key
 from axenix.web.house import house_of
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,10 @@ SAFE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 
+HOST = re.compile(r"([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
+READING = {"GET", "HEAD", "OPTIONS"}
+BODY_SECONDS = 20.0
+"""What a JSON body may take to come."""
 TUS_ASKS = (
     "Tus-Resumable, Upload-Length, Upload-Defer-Length, Upload-Offset, Upload-Metadata, Upload-Checksum, Upload-Concat"
 )
@@ -107,10 +112,18 @@ def origin_allowed(request: web.Request) -> bool:
     origin = request.headers.get("Origin")
     if origin is None:
         return True
-    config = house_of(request).config
-    own = {request.host.lower(), (config.public_url or "").partition("://")[2].partition("/")[0].lower()} - {""}
-    allowed = config.allowed_origins
-    return "*" in allowed or origin.lower() in allowed or origin.lower().partition("://")[2] in own
+    allowed = house_of(request).config.allowed_origins
+    return "*" in allowed or origin.lower() in allowed or origin.lower() in own_origins(request)
+
+
+def own_origins(request: web.Request) -> set[str]:
+    """With TLS always, since a proxy may have ended it unseen; without only where nothing speaks of TLS."""
+    public = re.match("https?://[^/]+", (house_of(request).config.public_url or "").lower())
+    here, own = asked_at(request).lower(), {public[0]} if public else set()
+    host = here.partition("://")[2]
+    if host and not (public and public[0].endswith(f"://{host}")):
+        own.add(here)
+    return own | ({f"https://{host}"} if host else set())
 
 
 def _allow_origin(request: web.Request, response: web.StreamResponse) -> None:
@@ -130,6 +143,16 @@ async def preflight(request: web.Request) -> web.Response:
         "Access-Control-Allow-Headers": f"Authorization, Content-Type, {TUS_ASKS}",
         "Access-Control-Max-Age": "600",
     })
+
+
+def asked_at(request: web.Request) -> str:
+    """Our address as the client wrote it, such as https://meet.example; a trusted proxy says what it was. Or ""."""
+    scheme, host = request.scheme, request.host
+    if is_among(request.remote or "", house_of(request).config.trusted_proxies):
+        forwarded = request.headers.get("X-Forwarded-Proto", "").lower()
+        scheme = forwarded if forwarded in ("http", "https") else scheme
+        host = request.headers.get("X-Forwarded-Host", host).rpartition(",")[2].strip()
+    return f"{scheme}://{host}" if HOST.fullmatch(host) else ""
 
 
 # ---- who ------------------------------------------------------------------------------------------------------------
@@ -152,8 +175,16 @@ async def whoever(request: web.Request) -> Person | None:
     person = None
     if "Authorization" in request.headers:
         person, _ = await known(request, bearer(request) or "")
+        not_too_often(request, person)
     must_be_named(request, person)
     return person
+
+
+def not_too_often(request: web.Request, person: Person) -> None:
+    changes = house_of(request).changes
+    if changes is not None and request.method not in READING:
+        if wait := changes[str(person.id)].take(time.monotonic()):
+            raise Refused("rate_limited", retry_after=round(wait, 3))
 
 
 def must_be_named(request: web.Request, person: Person | None) -> None:
@@ -224,7 +255,10 @@ async def _raw(request: web.Request) -> bytes:
         charset = (request.charset or "utf-8").lower().replace("_", "-")
         if charset not in ("utf-8", "utf8", "us-ascii", "ascii"):
             raise Refused("unsupported_media_type", "JSON is UTF-8.")
-        return (await request.read()).strip() or b"{}"
+        async with asyncio.timeout(BODY_SECONDS):
+            return (await request.read()).strip() or b"{}"
+    except TimeoutError:
+        raise Refused("bad_json", f"The body did not arrive within {BODY_SECONDS:g} s.") from None
     except (web.RequestPayloadError, ValueError) as error:
         log.debug("%s: a body that cannot be read: %r", request.path, error)
         raise Refused("bad_json") from None

@@ -78,7 +78,7 @@ class Stay:
         try:
             async with self._house.door:
                 person, token = await admit(request, self._house, from_here)
-                socket.user_id = person.id
+                self._house.belongs(socket, person.id)
                 self._actor = await enter(request, self._house, socket, person)
         except Refused as refused:
             socket.write(wire.error(refused, None))

@@ -24,7 +24,8 @@ RIVALS = ROOT / "scripts" / "rivals"
 BENCH = VENV / "bench"
 BENCH_PYTHON = BENCH / "bin" / "python"
 RATES_OFF = {name: "0" for name in ("AXENIX_CHAT_RATE", "AXENIX_MESSAGE_RATE", "AXENIX_SIGNAL_RATE",
-                                    "AXENIX_GUEST_RATE", "AXENIX_CONNECTIONS_PER_ADDRESS", "AXENIX_ROOMS_PER_USER")}
+                                    "AXENIX_GUEST_RATE", "AXENIX_CONNECTIONS_PER_ADDRESS",
+                                    "AXENIX_CONNECTIONS_PER_USER", "AXENIX_ROOMS_PER_USER")}
 READY = re.compile(r"ready at (http://\S+)")
 NPM = "ws", "socket.io"
 PIP = "socketify", "fastapi", "uvicorn", "websockets", "httptools", "uvloop", "aiosqlite", "orjson"
