@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 import sys
@@ -15,6 +14,7 @@ from aiohttp import web
 from axenix.app import drain, make_app
 from axenix.config import Config
 from axenix.errors import CannotStart
+from axenix.logs import Log
 from axenix.store.database import Database
 from axenix.web.noise import quieten
 
@@ -85,14 +85,14 @@ def end_in_time(code: int) -> None:
 
 def main() -> int:
     config = Config.load(sys.argv[1:], os.environ)
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     quieten()
     try:
         import uvloop as loops
     except ImportError:  # Windows has none
         loops = asyncio  # type: ignore[misc]
     try:
-        return int(loops.run(serve(config, end_in_time)))
+        with Log(config.log_format, config.log_level):
+            return int(loops.run(serve(config, end_in_time)))
     except CannotStart as error:
         print(f"axenix: {error}", file=sys.stderr)
         return error.exit_code

@@ -123,6 +123,7 @@ TABLE = [
     Row("GET", "/static/records/{slug}/x", "member", NO_RECORDING),
     Row("GET", "/livez", "any"),
     Row("GET", "/readyz", "any"),
+    Row("GET", "/metrics", "any"),
 ]
 NOT_REST = {
     "GET /ws/rooms/{slug}", "GET /", "GET /r/{slug}", "GET /static/{path}", "GET /static/avatars/{name}",

@@ -12,10 +12,12 @@ from axenix.links import key_from
 from axenix.pictures import Pictures
 from axenix.rooms import Rooms
 from axenix.store.catalogue import Catalogue
+from axenix.store.disk import Disk
 from axenix.store.files import Files
 from axenix.store.journal import SqliteJournal
 from axenix.store.partials import Partials
 from axenix.store.people import People
+from axenix.tally import Tally
 from axenix.web.arrivals import Uploads
 from axenix.web.limits import PerKey, SlidingCount, TokenBucket, misses, per_minute
 from axenix.web.socket import Socket
@@ -34,18 +36,20 @@ class House:
     catalogue: Catalogue
     people: People
     rooms: Rooms
+    tally: Tally
     sockets: set[Socket] = field(default_factory=set)
     sockets_by_address: dict[str, int] = field(default_factory=dict)
     wrong_invites: PerKey[SlidingCount] = field(default_factory=lambda: misses(GUESSES, GUESS_SECONDS))
     new_guests: PerKey[TokenBucket] | None = None
     door: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_THE_DOOR))
     """Sockets on their way in; a crowd waits its turn, and those inside are heard in between."""
-    uploads: Uploads = field(default_factory=Uploads)
     pictures: Pictures = field(default_factory=Pictures)
 
     def __post_init__(self) -> None:
         if self.config.guest_rate:
             self.new_guests = per_minute(self.config.guest_rate)
+        self.uploads = Uploads(self.tally)
+        self.disk = Disk(self.config.data_dir)
         self.files = Files(self.config.data_dir)
         self.partials = Partials(self.files.uploads)
         self.link_key = key_from(self.secret)
