@@ -10,13 +10,16 @@ import json
 import logging
 import queue
 import sys
+import threading
 import time
 from contextvars import ContextVar
-from logging.handlers import QueueHandler, QueueListener
+from logging.handlers import QueueHandler
 from typing import Any, TextIO
 
 WAITING = 10_000
 """Lines that may wait for whoever reads them; what comes then is lost, and counted."""
+PATIENCE = 1.0
+"""Seconds that the last lines have at the end."""
 
 
 class Asked:
@@ -80,7 +83,7 @@ def trace_of(formatter: logging.Formatter, record: logging.LogRecord) -> str:
 
 
 def _shown(value: object) -> str:
-    text = f"{value:.3f}" if isinstance(value, float) else str(value)
+    text = str(value)
     return _on_one_line(json.dumps(text, ensure_ascii=False) if not text or set(text) & set(' "=') else text)
 
 
@@ -121,22 +124,34 @@ class Log:
     """`with Log("json", "info"): ...`: from here on the whole process speaks through it, until the end."""
 
     def __init__(self, format: str, level: str, stream: TextIO | None = None) -> None:
-        writer = logging.StreamHandler(stream or sys.stderr)
-        writer.setFormatter(FORMATS[format]())
+        self.is_stuck = False
+        """At the end nobody has read: the thread still waits, and would hold up an orderly exit."""
+        self._writer = logging.StreamHandler(stream or sys.stderr)
+        self._writer.setFormatter(FORMATS[format]())
         self._behind = Behind()
-        self._listener = QueueListener(self._behind.queue, writer)
+        self._thread = threading.Thread(target=self._write, daemon=True)
         self._level = level.upper()
 
     def __enter__(self) -> Log:
         logging.getLogger().addHandler(self._behind)
         logging.getLogger("axenix").setLevel(self._level)  # what libraries say below a warning is not for operators
-        self._listener.start()
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """What waits is written."""
+        """What waits is written, if anybody reads it."""
         logging.getLogger().removeHandler(self._behind)
-        self._listener.stop()
+        try:
+            self._behind.queue.put(None, timeout=PATIENCE)
+        except queue.Full:
+            self.is_stuck = True
+        else:
+            self._thread.join(PATIENCE)
+            self.is_stuck = self._thread.is_alive()
+
+    def _write(self) -> None:
+        while (record := self._behind.queue.get()) is not None:
+            self._writer.handle(record)
 
 
 def lost_lines() -> int:
