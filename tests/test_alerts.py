@@ -63,7 +63,8 @@ CASES = {
         {"process_start_time_seconds": f"1x{STEPS - 20} 2x4 3x4 4x4 5x4"},
         {"process_start_time_seconds": f"1x{STEPS - 10} 2x4 3x4"},
         "The server has been started again 4 times within half an hour."),
-    "AxenixStorageRefuses": Case({"axenix_storage_refusing": lately(1, 0, 60)}, {"axenix_storage_refusing": lately(1, 0, 0)}),
+    "AxenixStorageRefuses": Case(
+        {"axenix_storage_refusing": lately(1, 0, 60)}, {"axenix_storage_refusing": lately(1, 0, 0)}),
     "AxenixStorageSilent": Case(
         {"axenix_storage_answering": lately(0, 1, 60)}, {"axenix_storage_answering": lately(0, 1, 0)}),
     "AxenixDiskFillsUp": Case(
@@ -83,7 +84,8 @@ CASES = {
         {"axenix_inbox_depth_max": lately(2500, 3, 60)}, {"axenix_inbox_depth_max": lately(2500, 3, 0)},
         "A room has 2500 commands waiting; at 10000 it refuses more."),
     "AxenixFaults": Case(
-        {REFUSALS % "internal": lately(1, 0, 120)}, {REFUSALS % "internal": always(1), REFUSALS % "banned": growing(1)}),
+        {REFUSALS % "internal": lately(1, 0, 120)},
+        {REFUSALS % "internal": always(1), REFUSALS % "banned": growing(1)}),
     "AxenixOverloaded": Case({REFUSALS % "overloaded": lately(1, 0, 120)}, {REFUSALS % "overloaded": always(1)}),
     "AxenixEvictions": Case(
         {"axenix_evictions_total": growing(2), "axenix_sockets_open": always(100)},

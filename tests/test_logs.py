@@ -59,7 +59,7 @@ def written(format: str, level: str = "debug") -> list[str]:
 
 def test_for_people_an_event_is_a_line_that_nobody_can_make_look_like_two() -> None:
     first, second, third, *trace = written("text")
-    assert LINE.fullmatch(first) and first.endswith(r'it happened room=tea note="two \"words\"\nERROR" ms=1.500')
+    assert LINE.fullmatch(first) and first.endswith(r'it happened room=tea note="two \"words\"\nERROR" ms=1.5')
     assert LINE.fullmatch(second) and second.endswith(r"a line\nand another")
     assert LINE.fullmatch(third) and " ERROR " in third and trace[0].startswith("Traceback")
 
@@ -127,8 +127,8 @@ async def test_whoever_comes_goes_changes_something_or_is_refused_leaves_a_line(
         [line] = await said(server, 1, request="my-request_1")
         assert 0 <= float(str(line.pop("ms"))) < 10_000 and line.pop("time")
         assert line == {"level": "info", "logger": "axenix.requests", "event": "request", "method": "POST",
-                        "route": "/api/state/{slug}/set_lock", "status": 403, "user": party.gus.id, "reason": "forbidden",
-                        "request": "my-request_1"}
+                        "route": "/api/state/{slug}/set_lock", "status": 403, "user": party.gus.id,
+                        "reason": "forbidden", "request": "my-request_1"}
         assert await said(server, 1, event="request", status=404, route="none", reason="not_found")
         assert await said(server, 1, event="socket refused", reason="invalid_token")
         assert not [line for line in events(server.stderr) if line.get("method") == "GET" and line["status"] == 200]
@@ -164,6 +164,7 @@ async def test_a_fault_has_the_same_id_in_its_answer_and_in_its_line(
     assert (line["status"], line["reason"]) == (500, "internal") and "hidden" not in stream.getvalue()
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes of this size are Linux's and macOS's")
 async def test_a_server_whose_log_nobody_reads_goes_on_and_ends_in_time(tmp_path: Path) -> None:
     """64 KiB go into the pipe, and then nothing more."""
@@ -181,7 +182,7 @@ async def test_a_server_whose_log_nobody_reads_goes_on_and_ends_in_time(tmp_path
                     assert response.status == 200
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.to_thread(process.wait, 10) == 0 and time.monotonic() - began < 6
+        assert await asyncio.to_thread(process.wait, 10) == 0 and time.monotonic() - began < 4
     finally:
         process.kill()
         process.wait()
