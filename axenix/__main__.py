@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 import sys
@@ -15,6 +14,7 @@ from aiohttp import web
 from axenix.app import drain, make_app
 from axenix.config import Config
 from axenix.errors import CannotStart
+from axenix.logs import Log
 from axenix.store.database import Database
 from axenix.web.doorway import Runner
 from axenix.web.house import HOUSE
@@ -25,6 +25,7 @@ KEEPALIVE_SECONDS = 20.0
 LINGERING_SECONDS = 10.0
 """What a client who has been answered has to send the rest of its request in, or it would not read the answer."""
 SHUTDOWN_SECONDS = 1.5
+SAYING_SECONDS = 0.3
 BACKLOG = 4096
 EXIT_SECONDS = 4.5
 """From the wish to end until the end, whatever then still hangs. What was acked is durable long before."""
@@ -36,9 +37,9 @@ async def serve(config: Config, ending: Callable[[int], None] = lambda code: Non
     exit_codes: list[int] = []
 
     def fatal(message: str, code: int) -> None:
-        print(f"axenix: {message}", file=sys.stderr)
         exit_codes.append(code)
         stop.set()
+        say(message)
 
     database = await Database.open(config.data_dir, on_fatal=fatal)
     try:
@@ -77,10 +78,18 @@ def address(config: Config, runner: web.AppRunner) -> str:
     return f"http://{host}:{port}"
 
 
+def say(line: str) -> None:
+    """In a thread of its own: whoever should read this may not, and the end does not wait for that."""
+    to_stderr = {"file": sys.stderr, "flush": True}
+    saying = threading.Thread(target=print, args=(f"axenix: {line}",), kwargs=to_stderr, daemon=True)
+    saying.start()
+    saying.join(SAYING_SECONDS)
+
+
 def end_in_time(code: int) -> None:
     """A disk that hangs would hold up the flush, the checkpoint and the threads that wait for them, for ever."""
     def give_up() -> None:
-        print("axenix: the disk has not answered in time; the next start reads the log", file=sys.stderr, flush=True)
+        say("the disk has not answered in time; the next start reads the log")
         os._exit(code)
 
     timer = threading.Timer(EXIT_SECONDS, give_up)
@@ -90,8 +99,16 @@ def end_in_time(code: int) -> None:
 
 def main() -> int:
     config = Config.load(sys.argv[1:], os.environ)
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     quieten()
+    log = Log(config.log_format, config.log_level)
+    with log:
+        code = run(config)
+    if log.is_stuck:
+        os._exit(code)  # the interpreter would wait for the thread that still holds stderr
+    return code
+
+
+def run(config: Config) -> int:
     try:
         import uvloop as loops
     except ImportError:  # Windows has none
@@ -99,10 +116,10 @@ def main() -> int:
     try:
         return int(loops.run(serve(config, end_in_time)))
     except CannotStart as error:
-        print(f"axenix: {error}", file=sys.stderr)
+        say(str(error))
         return error.exit_code
     except OSError as error:
-        print(f"axenix: cannot listen on {config.host}:{config.port}: {error.strerror or error}", file=sys.stderr)
+        say(f"cannot listen on {config.host}:{config.port}: {error.strerror or error}")
         return 1
 
 

@@ -17,7 +17,8 @@ from axenix.store.database import Database
 from axenix.store.journal import SqliteJournal
 from axenix.store.people import People
 from axenix.web import auth, avatars, chat, covers, crypto, device_keys, documents, files, health, heartbeat, keeper
-from axenix.web import moderation, pages, participants, recordings, rooms, rtc, state, sync, tus, users, ws
+from axenix.web import metrics, moderation, pages, participants, recordings, rooms, rtc, state, sync, tus, users, ws
+from axenix.web.accounts import accounted
 from axenix.web.guard import errors_become_answers, preflight
 from axenix.web.house import HOUSE, House
 
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 
 RESOURCES = (
     auth, users, avatars, rooms, participants, moderation, state, chat, crypto, device_keys, sync, rtc, covers,
-    recordings, tus, ws, health, files, documents, pages,
+    recordings, tus, ws, health, metrics, files, documents, pages,
 )
 BODY = 256 * 1024
 """Bytes of a JSON body."""
@@ -35,7 +36,7 @@ CLOSING_SECONDS = 2.5
 
 def make_app(config: Config, database: Database) -> web.Application:
     """The application over an open database; whoever opened it closes it."""
-    app = web.Application(middlewares=[errors_become_answers], client_max_size=BODY)
+    app = web.Application(middlewares=[accounted, errors_become_answers], client_max_size=BODY)
     for resource in RESOURCES:
         app.add_routes(resource.routes)
     app.router.add_route("OPTIONS", "/api/{path:.*}", preflight)
@@ -52,8 +53,8 @@ def furnish(config: Config, database: Database) -> House:
     )
     return House(
         config=config, secret=config.jwt_secret or database.secret, journal=journal, catalogue=catalogue,
-        people=People(database),
-        rooms=Rooms(journal, catalogue, law, retention=config.event_retention),
+        people=People(database), tally=database.tally,
+        rooms=Rooms(journal, catalogue, law, retention=config.event_retention, tally=database.tally),
     )
 
 
@@ -62,7 +63,8 @@ async def watch(app: web.Application) -> AsyncIterator[None]:
     house, open_rooms = app[HOUSE], app[HOUSE].rooms
     leftover = house.files.prepare()
     house.partials.load()
-    work = (open_rooms.sweep(), open_rooms.wake_the_inhabited(), keeper.keep(house, leftover), heartbeat.beat(house))
+    work = (open_rooms.sweep(), open_rooms.wake_the_inhabited(), keeper.keep(house, leftover), heartbeat.beat(house),
+            metrics.feel_lag(house.tally))
     tasks = [asyncio.create_task(each) for each in work]
     yield
     for task in tasks:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Callable, NamedTuple, Protocol, Sequence
 
 from axenix.errors import Close, Refused
+from axenix.tally import Tally
 
 STUCK_SECONDS = 5.0
 CATCHING_UP_BEHIND = 4 * 2**20
@@ -72,7 +73,8 @@ Step = bytes | Whisper | Reply | Callable[[], None]
 
 
 class Audience:
-    def __init__(self) -> None:
+    def __init__(self, tally: Tally | None = None) -> None:
+        self.tally = tally or Tally()
         self._told = 0
         """Bytes handed to all who are live."""
         self._behind: list[Peer] = []
@@ -119,6 +121,7 @@ class Audience:
         if frames:
             shared = b"".join(frames)
             self._told += len(shared)
+            self.tally.deliveries += len(frames) * len(self._live)
             for peer in self._live.values():
                 peer.tell(shared)
             self._part_the_slow()
@@ -190,6 +193,8 @@ class Audience:
     def part(self, peer: Peer, code: int) -> None:
         """The peer hears nothing more."""
         self.forget(peer)
+        if code == Close.TOO_SLOW:
+            self.tally.evictions += 1
         peer.close(code)
 
     def forget(self, peer: Peer) -> None:

@@ -94,6 +94,14 @@ def _words(raw: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in raw.split(",") if word.strip())
 
 
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(raw: str) -> str:
+        if raw.strip().lower() not in words:
+            raise ValueError(f"one of {', '.join(words)}")
+        return raw.strip().lower()
+    return parse
+
+
 def _list_of(pattern: str, meaning: str) -> Callable[[str], tuple[str, ...]]:
     def parse(raw: str) -> tuple[str, ...]:
         if not all(re.fullmatch(pattern, word, re.IGNORECASE) for word in _words(raw)):
@@ -203,6 +211,10 @@ class Config:
         "TURN servers that relay media where no direct way exists, with commas between")
     turn_secret: str | None = _option(
         "", _maybe, "the secret shared with the TURN servers (coturn's static-auth-secret)", secret=True)
+    log_format: str = _option("text", _one_of("text", "json"), "how the log on stderr is written: text or json")
+    log_level: str = _option(
+        "info", _one_of("debug", "info", "warning", "error"),
+        "the least that is logged: debug (each request), info (what changes or is refused), warning or error")
 
     @classmethod
     def load(cls, argv: Sequence[str], environ: Mapping[str, str]) -> Config:

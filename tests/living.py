@@ -55,7 +55,7 @@ class Answer(NamedTuple):
     @property
     def reason(self) -> tuple[int, str]:
         """Status and reason of a refusal, which also has something for people to read."""
-        assert self.body.keys() <= {"detail", "reason", "retry_after"} and self.body["detail"], self
+        assert self.body.keys() <= {"detail", "reason", "retry_after", "ok", "checks"} and self.body["detail"], self
         return self.status, self.body["reason"]
 
 

@@ -144,6 +144,7 @@ TABLE = [
     Row("GET", "/livez", "any"),
     Row("GET", "/readyz", "any"),
     *(Row("GET", path, "any") for path in DOCUMENTS),
+    Row("GET", "/metrics", "any"),
 ]
 DEAF = {"/livez", "/readyz"}
 """Endpoints that do not look at a token."""

@@ -254,6 +254,8 @@ async def test_while_the_server_drains_nobody_comes_in_and_everyone_is_told_to_c
         assert (await olga.end())[1] == 1012 and time.monotonic() - began < 2
         for method, path in (("GET", "/readyz"), ("POST", f"/api/participants/{party.slug}/join")):
             assert (await asked(party.ada, method, path)).reason == (503, "draining")
+        told = (await asked(party.ada, "GET", "/readyz")).body
+        assert (told["ok"], told["checks"]["accepting"], told["checks"]["reading"]) == (False, "draining", "ok")
         assert (await asked(party.api, "GET", "/livez")).status == 200
         [error], code = await (await party.dial(party.ada, token=party.ada.token)).end()
         assert (error["reason"], code) == ("draining", 1013)

@@ -18,6 +18,7 @@ from axenix.errors import Refused
 from axenix.room.commands import MAX_ID
 from axenix.room.text import SLUG
 from axenix.store.people import Person
+from axenix.web.accounts import ID, ID_HEADER, REASON, USER, method_of, route_of
 from axenix.web.addresses import client_address, is_among, throttle_key
 from axenix.web.house import house_of
 
@@ -55,8 +56,8 @@ def answer(body: Any, status: int = 200) -> web.Response:
     return web.Response(body=data, status=status, content_type="application/json")
 
 
-def refusal(refused: Refused) -> web.Response:
-    response = answer(refused.body(), refused.status)
+def refusal(refused: Refused, **more: object) -> web.Response:
+    response = answer({**refused.body(), **more}, refused.status)
     if refused.retry_after is not None:
         response.headers["Retry-After"] = str(max(1, round(refused.retry_after)))
     if refused.status == 401:
@@ -82,26 +83,35 @@ async def errors_become_answers(request: web.Request, handler: Handler) -> web.S
 def answer_to(request: web.Request, error: Exception) -> web.Response:
     match error:
         case Refused():
-            return refusal(error)
+            return note(request, error.reason, refusal(error))
         case web.HTTPRequestEntityTooLarge():
-            return refusal(Refused("too_large"))
+            return note(request, "too_large", refusal(Refused("too_large")))
         case web.HTTPMethodNotAllowed(allowed_methods=allowed) if allowed != {"OPTIONS"}:
-            response = plain(error)
+            response = plain(request, error)
             response.headers["Allow"] = error.headers["Allow"]
             return response
         case web.HTTPMethodNotAllowed():  # only the preflight of CORS answers here, as it does everywhere
-            return plain(web.HTTPNotFound())
+            return plain(request, web.HTTPNotFound())
         case web.HTTPException():
-            return plain(error)
+            return plain(request, error)
         case ConnectionError():  # the client has gone, and nobody hears this
             return web.Response(status=400)
-    log.error("%s %s failed", request.method, request.path, exc_info=error)
-    return answer({"detail": "A fault of the server; it has been logged.", "reason": "internal"}, 500)
+    log.error("%s %s failed", method_of(request), route_of(request), exc_info=error)
+    fault = {"detail": "A fault of the server; it has been logged.", "reason": "internal"}
+    return note(request, "internal", answer({**fault, "request_id": request.get(ID)}, 500))
 
 
-def plain(error: web.HTTPException) -> web.Response:
+def note(request: web.Request, reason: str, response: web.Response) -> web.Response:
+    request[REASON] = reason
+    house_of(request).tally.refusals[reason] += 1
+    return response
+
+
+def plain(request: web.Request, error: web.HTTPException) -> web.Response:
     """What aiohttp says by itself, in the shape of all refusals: there is no such path, or no such method there."""
-    return answer({"detail": error.reason, "reason": error.reason.lower().replace(" ", "_")}, error.status)
+    reason = error.reason.lower().replace(" ", "_")
+    response = answer({"detail": error.reason, "reason": reason}, error.status)
+    return note(request, reason, response) if error.status >= 400 else response
 
 
 # ---- origins --------------------------------------------------------------------------------------------------------
@@ -130,7 +140,7 @@ def _allow_origin(request: web.Request, response: web.StreamResponse) -> None:
     origin = request.headers.get("Origin")
     if origin is not None and origin_allowed(request):
         response.headers["Access-Control-Allow-Origin"] = origin
-        response.headers["Access-Control-Expose-Headers"] = f"Retry-After, {TUS_TELLS}"
+        response.headers["Access-Control-Expose-Headers"] = f"Retry-After, {ID_HEADER}, {TUS_TELLS}"
         response.headers.add("Vary", "Origin")
 
 
@@ -140,7 +150,7 @@ async def preflight(request: web.Request) -> web.Response:
         raise Refused("forbidden", "Pages of this origin may not use this server (AXENIX_ALLOWED_ORIGINS).")
     return web.Response(status=204, headers={
         "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, HEAD",
-        "Access-Control-Allow-Headers": f"Authorization, Content-Type, {TUS_ASKS}",
+        "Access-Control-Allow-Headers": f"Authorization, Content-Type, {ID_HEADER}, {TUS_ASKS}",
         "Access-Control-Max-Age": "600",
     })
 
@@ -199,6 +209,7 @@ async def known(request: web.Request, raw: str) -> tuple[Person, tokens.Token]:
     person = await house.people.find(token.user_id)
     if person is None:
         raise Refused("invalid_token", "The token's user is not known here; ask for a new one.")
+    request[USER] = person.id
     return person, token
 
 
@@ -260,7 +271,7 @@ async def _raw(request: web.Request) -> bytes:
     except TimeoutError:
         raise Refused("bad_json", f"The body did not arrive within {BODY_SECONDS:g} s.") from None
     except (web.RequestPayloadError, ValueError) as error:
-        log.debug("%s: a body that cannot be read: %r", request.path, error)
+        log.debug("%s: a body that cannot be read: %s", route_of(request), type(error).__name__)
         raise Refused("bad_json") from None
 
 

@@ -15,10 +15,12 @@ from axenix.links import key_from
 from axenix.pictures import Pictures
 from axenix.rooms import Rooms
 from axenix.store.catalogue import Catalogue
+from axenix.store.disk import Disk
 from axenix.store.files import Files
 from axenix.store.journal import SqliteJournal
 from axenix.store.partials import Partials
 from axenix.store.people import People
+from axenix.tally import Tally
 from axenix.web.arrivals import Uploads
 from axenix.web.doorway import Doorway, make_room
 from axenix.web.limits import PerKey, SlidingCount, TokenBucket, misses, per_minute
@@ -39,6 +41,7 @@ class House:
     catalogue: Catalogue
     people: People
     rooms: Rooms
+    tally: Tally
     sockets: set[Socket] = field(default_factory=set)
     sockets_by_address: dict[str, int] = field(default_factory=dict)
     sockets_by_user: dict[int, int] = field(default_factory=dict)
@@ -48,12 +51,13 @@ class House:
     """Requests that change something, by user."""
     door: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_THE_DOOR))
     """Sockets on their way in; a crowd waits its turn, and those inside are heard in between."""
-    uploads: Uploads = field(default_factory=Uploads)
     pictures: Pictures = field(default_factory=Pictures)
 
     def __post_init__(self) -> None:
         if self.config.guest_rate:
             self.new_guests = per_minute(self.config.guest_rate)
+        self.uploads = Uploads(self.tally)
+        self.disk = Disk(self.config.data_dir)
         self.files = Files(self.config.data_dir)
         self.partials = Partials(self.files.uploads)
         self.link_key = key_from(self.secret)

@@ -19,6 +19,12 @@ class Done(Struct):
     ok: bool = True
 
 
+class Readiness(Struct):
+    ok: bool = True
+    checks: dict[str, str] = {}
+    """accepting, writing, reading, disk: each "ok" or what is wrong with it; also beside a refusal, with `ok` false."""
+
+
 class Refusal(Struct):
     """Every answer that is a no."""
 

@@ -25,7 +25,7 @@ WHO = {
     "mod":      "invalid_token actor_mismatch storage_unavailable room_not_found banned not_a_member forbidden",
     "owner":    "invalid_token actor_mismatch storage_unavailable room_not_found banned not_a_member forbidden",
 }
-CHANGING = "storage_full overloaded"
+CHANGING = "storage_full overloaded rate_limited"
 WITH_BODY = "bad_json bad_payload too_large unsupported_media_type"
 WITH_FORM = "bad_multipart bad_payload too_large unsupported_media_type rate_limited"
 

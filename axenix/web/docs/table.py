@@ -176,8 +176,9 @@ RECORDINGS = (
 )
 SERVER = (
     Row("livez", "GET /livez", "open", "The process is alive", shapes.Done),
-    Row("readyz", "GET /readyz", "open", "It may be sent people", shapes.Done,
+    Row("readyz", "GET /readyz", "open", "It may be sent people", shapes.Readiness,
         refused="draining storage_full storage_unavailable"),
+    Row("metrics", "GET /metrics", "open", "Figures for Prometheus", TEXT),
     Row("socket", "GET /ws/rooms/{slug}", "open", "The socket: see /asyncapi.json", None, 101,
         refused="forbidden bad_request", params=(
             Param("token", "the token, where it cannot come as a header or a subprotocol"),
