@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol, Sequence
 from msgspec import UNSET, Struct, json
 
 from axenix.room.events import CHAT, KEYS, MODERATION, AnyEvent, Aside, ChatDeleted, Entry, Event
+from axenix.room.state import Law, freeze, thaw
 
 
 class Kind(IntEnum):
@@ -128,3 +129,10 @@ def tombstone(body: bytes) -> bytes:
             setattr(message, field, UNSET)
     message.deleted = True
     return _encode(message)
+
+
+def of_another_epoch(frozen: bytes, epoch: str) -> bytes:
+    """A frozen room whose history is no continuation of what clients know of it."""
+    room = thaw(frozen, Law())
+    room.epoch = epoch
+    return freeze(room)

@@ -16,6 +16,8 @@ from typing import NoReturn
 from axenix.config import Config
 
 COMMANDS: dict[str, str] = {
+    "backup": "a copy of everything in a folder of its own, made while the server runs",
+    "check": "what is wrong with the data folder, or with a backup",
 }
 """What stands on the command line, and what it does. The module has the same name, with _ in place of -."""
 

@@ -21,6 +21,7 @@ from axenix.errors import CannotStart, Refused
 from axenix.lines import tombstone
 from axenix.store.connection import READER, WRITER, apply_pragmas, cancel, connect, in_thread
 from axenix.store.folder import DATABASE, load_or_make_secret, take
+from axenix.store.restore import begin_anew
 from axenix.store.schema import examine, make_or_examine, migrate
 from axenix.store.sweep import Sweeper
 from axenix.store.trouble import Trouble
@@ -71,6 +72,7 @@ class Database:
         connection = await ending.enter_async_context(connect(path))
         await in_thread(connection, partial(apply_pragmas, WRITER))
         await in_thread(connection, migrate)
+        await in_thread(connection, begin_anew)
         await connection.create_function("tombstone", 1, tombstone, deterministic=True)
         wal = Wal(connection, trouble)
         ending.push_async_callback(wal.close)
