@@ -17,6 +17,7 @@ from axenix.app import drain, make_app
 from axenix.config import Config
 from axenix.errors import CannotStart
 from axenix.store.database import Database
+from axenix.store.folder import ADDRESS, write_whole
 from axenix.web.noise import quieten
 
 KEEPALIVE_SECONDS = 20.0
@@ -49,11 +50,13 @@ async def serve(config: Config, ending: Callable[[int], None] = lambda code: Non
             await site.start()
             for name in (signal.SIGTERM, signal.SIGINT):
                 catch(loop, name, stop)
+            write_whole(config.data_dir / ADDRESS, address(config, runner).encode())
             print(f"Axenix Conference is ready at {address(config, runner)}", flush=True)
             await stop.wait()
             ending(exit_codes[0] if exit_codes else 0)
             await drain(runner.app)
         finally:
+            config.data_dir.joinpath(ADDRESS).unlink(missing_ok=True)
             await runner.cleanup()
     finally:
         await database.close()

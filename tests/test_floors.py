@@ -13,7 +13,7 @@ FLOORS = {
     0: ["errors", "config", ""],
     1: ["room", "room.moment", "room.commands", "room.events", "room.state", "room.sdp", "room.text", "room.resume",
         "frames", "tokens", "room_keys", "links", "media_types", "multipart", "picture_worker"],
-    2: ["room.permits", "room.signals", "room.chat", "room.keys", "room.files", "room.decide", "room.fold", "wire",
+    2: ["room.permits", "room.signals", "room.chat", "room.keys", "room.files", "room.erasure", "room.decide", "room.fold", "wire",
         "lines"],
     3: ["audience", "turn", "scribe", "catchup", "actor", "rooms"],
     4: ["store.*", "pictures"],

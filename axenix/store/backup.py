@@ -40,7 +40,7 @@ class Made(NamedTuple):
 
 
 def back_up(folder: Path, place: Path, *, link: bool = True) -> Made:
-    """`place` is there only when it is whole. Raises CannotStart, having left nothing behind, when there is no backup."""
+    """`place` is there only when it is whole. Raises CannotStart, having left nothing, when there is no backup."""
     must_be_free(folder, place)
     draft = place.with_name(f"{place.name}{UNFINISHED}{secrets.token_hex(4)}")
     try:

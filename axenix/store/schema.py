@@ -112,6 +112,7 @@ VERSION_2 = "ALTER TABLE people ADD COLUMN device_key TEXT"  # X25519, base64
 
 VERSION_3 = """
 ALTER TABLE people ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;  -- see people.py
+CREATE INDEX people_erased ON people (erased) WHERE erased > 0;
 CREATE TABLE marks (name TEXT PRIMARY KEY) STRICT;                -- what the next start has to do
 """
 

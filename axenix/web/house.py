@@ -12,6 +12,7 @@ from axenix.links import key_from
 from axenix.pictures import Pictures
 from axenix.rooms import Rooms
 from axenix.store.catalogue import Catalogue
+from axenix.store.database import Database
 from axenix.store.files import Files
 from axenix.store.journal import SqliteJournal
 from axenix.store.partials import Partials
@@ -34,6 +35,7 @@ class House:
     catalogue: Catalogue
     people: People
     rooms: Rooms
+    database: Database
     sockets: set[Socket] = field(default_factory=set)
     sockets_by_address: dict[str, int] = field(default_factory=dict)
     wrong_invites: PerKey[SlidingCount] = field(default_factory=lambda: misses(GUESSES, GUESS_SECONDS))
