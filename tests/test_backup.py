@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pytest
 from harness import RATES_OFF, ROOT, ServerProcess
 from living import party_at
 from uploading import picture, send, webm
+from windows import Windows, lines_are
 
 from axenix.client import Api, Connection, Person
 from axenix.errors import CannotStart
@@ -123,15 +124,16 @@ async def must_be_nobody(person: Person, server: ServerProcess) -> None:
 async def test_a_deleted_text_is_in_no_backup_made_after_its_deletion(tmp_path: Path) -> None:
     async with party_at(tmp_path, **RATES_OFF) as (server, party):
         wire = await party.come(party.gus)
-        for number in range(200):
-            await wire.ask("chat.message", text=f"a regretted sentence, number {number}")
+        for number in range(50):
+            await wire.say("chat.message", text=f"a regretted sentence, number {number}")
+        await wire.until("chat.message", text="a regretted sentence, number 49")
         history = (await party.gus.get(f"/api/chat/{party.slug}", limit=200))["items"]
         for message in history:
             await party.gus.call("DELETE", f"/api/chat/{party.slug}/{message['id']}")
         code, _, complained = await axenix("backup", tmp_path / "copy", "--data-dir", server.data_dir)
         assert (code, complained) == (0, "")
         files = [path for path in (tmp_path / "copy").rglob("*") if path.is_file()]
-        assert len(history) == 200 and not any(b"regretted" in path.read_bytes() for path in files)
+        assert len(history) == 50 and not any(b"regretted" in path.read_bytes() for path in files)
 
 
 # ---- what is not a backup does not look like one ---------------------------------------------------------------------
@@ -222,6 +224,18 @@ def test_a_file_that_goes_between_the_database_and_its_turn_takes_the_moment_aga
     monkeypatch.setattr(backup, "copy_database", and_then_deleted)
     made = backup.back_up(data, tmp_path / "place")
     assert len(copies) == 2 and not made.flaws and not findings.findings(tmp_path / "place")
+
+
+def test_a_backup_has_no_unused_bytes_and_no_file_that_nobody_knows(folder: Path, tmp_path: Path) -> None:
+    data, place = shutil.copytree(folder, tmp_path / "data"), tmp_path / "place"
+    (data / "static" / "covers" / "stranger.webp").write_bytes(b"?")
+    changed(data, "PRAGMA secure_delete=OFF",
+            "INSERT INTO chat (seq, body) VALUES (1, CAST(hex(zeroblob(9000)) || 'said in passing' AS BLOB))",
+            "DELETE FROM chat WHERE room IS NULL")
+    assert b"said in passing" in (data / "axenix.db").read_bytes()
+    assert not backup.back_up(data, place).flaws
+    assert b"said in passing" not in (place / "axenix.db").read_bytes()
+    assert not list(place.rglob("stranger.webp"))
 
 
 def test_a_backup_of_a_folder_that_lacks_a_file_is_made_and_says_so(folder: Path, tmp_path: Path) -> None:
@@ -342,7 +356,29 @@ def test_check_ends_with_1_where_something_is_wrong_or_nothing_is_there(folder: 
     assert told.stderr.startswith(f"axenix: there is no database {tmp_path / 'nowhere' / 'axenix.db'}")
 
 
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
-        yield session
+# ---- in a browser ----------------------------------------------------------------------------------------------------
+
+
+async def test_the_page_shows_what_the_backup_has_and_goes_on_from_there(
+    server: ServerProcess, windows: Windows, tmp_path: Path,
+) -> None:
+    ann, ben = await windows.person(), await windows.person()
+    path = await ann.make_room("Tea")
+    await ann.enter(path, "Ann", mic=False, cam=False)
+    await ben.enter(path, "Ben", mic=False, cam=False)
+    await ann.part("chat").click()
+    await ben.say("before")
+    await lines_are(ann, ["before"])
+    assert (await axenix("backup", tmp_path / "copy", "--data-dir", server.data_dir))[0] == 0
+    await ben.say("after")
+    await lines_are(ann, ["before", "after"])
+    await server.kill()
+    shutil.rmtree(server.data_dir)
+    (tmp_path / "copy").rename(server.data_dir)
+    await server.start()
+    for window in (ann, ben):
+        await lines_are(window, ["before"], 30)
+    await ann.say("and on")
+    for window in (ann, ben):
+        await lines_are(window, ["before", "and on"])
+        window.forgive_the_network()
