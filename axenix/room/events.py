@@ -279,7 +279,7 @@ class DeviceKeyShown(Struct):
 
 
 class MemberForgotten(Struct):
-    """The keys of this member have gone from history; told to nobody, and a room folded anew is the same."""
+    """This member's keys and titles have gone from history; told to nobody, and a room folded anew is the same."""
 
     user_id: int
 

@@ -249,6 +249,9 @@ def member_forgotten(room: Room, notice: e.MemberForgotten) -> None:
     room.presence.device_keys.pop(notice.user_id, None)
     room.key.holders.pop(notice.user_id, None)
     room.members[notice.user_id].shares.clear()
+    for recording in room.recordings.values():
+        if recording.uploader_user_id == notice.user_id:
+            recording.title = ""
 
 
 NOTICED: dict[type, Callable[[Room, Any], None]] = {
