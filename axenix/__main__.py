@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from aiohttp import web
 
@@ -50,13 +51,14 @@ async def serve(config: Config, ending: Callable[[int], None] = lambda code: Non
             await site.start()
             for name in (signal.SIGTERM, signal.SIGINT):
                 catch(loop, name, stop)
-            write_whole(config.data_dir / ADDRESS, address(config, runner).encode())
+            announce(config, address(config, runner))
             print(f"Axenix Conference is ready at {address(config, runner)}", flush=True)
             await stop.wait()
             ending(exit_codes[0] if exit_codes else 0)
             await drain(runner.app)
         finally:
-            config.data_dir.joinpath(ADDRESS).unlink(missing_ok=True)
+            with suppress(OSError):
+                config.data_dir.joinpath(ADDRESS).unlink()
             await runner.cleanup()
     finally:
         await database.close()
@@ -74,6 +76,15 @@ def address(config: Config, runner: web.AppRunner) -> str:
     port = runner.addresses[0][1]
     host = f"[{config.host}]" if ":" in config.host else config.host
     return f"http://{host}:{port}"
+
+
+def announce(config: Config, where: str) -> None:
+    """For the commands that need a running server to do something; it serves without them, too."""
+    try:
+        write_whole(config.data_dir / ADDRESS, where.encode())
+    except OSError as error:
+        print(f"axenix: erase-user will not find this server: {config.data_dir / ADDRESS} cannot be written: "
+              f"{error.strerror}", file=sys.stderr)
 
 
 def end_in_time(code: int) -> None:
