@@ -1,4 +1,4 @@
-"""python -m axenix: run the server until it is told to stop."""
+"""python -m axenix: run the server until it is told to stop, or one of axenix/commands."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from aiohttp import web
 
+from axenix import commands
 from axenix.app import drain, make_app
 from axenix.config import Config
 from axenix.errors import CannotStart
 from axenix.logs import Log
 from axenix.store.database import Database
+from axenix.store.folder import ADDRESS, write_whole
 from axenix.web.doorway import Runner
 from axenix.web.house import HOUSE
 from axenix.web.noise import quieten
@@ -54,11 +57,14 @@ async def serve(config: Config, ending: Callable[[int], None] = lambda code: Non
             await site.start()
             for name in (signal.SIGTERM, signal.SIGINT):
                 catch(loop, name, stop)
+            announce(config, address(config, runner))
             print(f"Axenix Conference is ready at {address(config, runner)}", flush=True)
             await stop.wait()
             ending(exit_codes[0] if exit_codes else 0)
             await drain(runner.app)
         finally:
+            with suppress(OSError):
+                config.data_dir.joinpath(ADDRESS).unlink()
             await runner.cleanup()
     finally:
         await database.close()
@@ -86,6 +92,14 @@ def say(line: str) -> None:
     saying.join(SAYING_SECONDS)
 
 
+def announce(config: Config, where: str) -> None:
+    """For the commands that need a running server to do something; it serves without them, too."""
+    try:
+        write_whole(config.data_dir / ADDRESS, where.encode())
+    except OSError as error:
+        say(f"erase-user will not find this server: {config.data_dir / ADDRESS} cannot be written: {error.strerror}")
+
+
 def end_in_time(code: int) -> None:
     """A disk that hangs would hold up the flush, the checkpoint and the threads that wait for them, for ever."""
     def give_up() -> None:
@@ -98,7 +112,10 @@ def end_in_time(code: int) -> None:
 
 
 def main() -> int:
-    config = Config.load(sys.argv[1:], os.environ)
+    command, argv = commands.named(sys.argv[1:])
+    if command != commands.SERVE:
+        return commands.run(command, argv, os.environ)
+    config = Config.load(argv, os.environ, commands.overview())
     quieten()
     log = Log(config.log_format, config.log_level)
     with log:

@@ -16,8 +16,9 @@ from axenix.store.catalogue import Catalogue
 from axenix.store.database import Database
 from axenix.store.journal import SqliteJournal
 from axenix.store.people import People
-from axenix.web import auth, avatars, chat, covers, crypto, device_keys, documents, files, health, heartbeat, keeper
-from axenix.web import metrics, moderation, pages, participants, recordings, rooms, rtc, state, sync, tus, users, ws
+from axenix.web import auth, avatars, chat, covers, crypto, device_keys, documents, erasure, files, health, heartbeat
+from axenix.web import keeper, metrics, moderation, pages, participants, recordings, rooms, rtc, state, sync, tus, users
+from axenix.web import ws
 from axenix.web.accounts import accounted
 from axenix.web.guard import errors_become_answers, preflight
 from axenix.web.house import HOUSE, House
@@ -25,7 +26,7 @@ from axenix.web.house import HOUSE, House
 log = logging.getLogger(__name__)
 
 RESOURCES = (
-    auth, users, avatars, rooms, participants, moderation, state, chat, crypto, device_keys, sync, rtc, covers,
+    auth, users, avatars, erasure, rooms, participants, moderation, state, chat, crypto, device_keys, sync, rtc, covers,
     recordings, tus, ws, health, metrics, files, documents, pages,
 )
 BODY = 256 * 1024
@@ -53,7 +54,7 @@ def furnish(config: Config, database: Database) -> House:
     )
     return House(
         config=config, secret=config.jwt_secret or database.secret, journal=journal, catalogue=catalogue,
-        people=People(database), tally=database.tally,
+        database=database, people=People(database), tally=database.tally,
         rooms=Rooms(journal, catalogue, law, retention=config.event_retention, tally=database.tally),
     )
 
@@ -63,8 +64,10 @@ async def watch(app: web.Application) -> AsyncIterator[None]:
     house, open_rooms = app[HOUSE], app[HOUSE].rooms
     leftover = house.files.prepare()
     house.partials.load()
-    work = (open_rooms.sweep(), open_rooms.wake_the_inhabited(), keeper.keep(house, leftover), heartbeat.beat(house),
-            metrics.feel_lag(house.tally))
+    work = (
+        open_rooms.sweep(), open_rooms.wake_the_inhabited(), keeper.keep(house, leftover), heartbeat.beat(house),
+        erasure.go_on(house), metrics.feel_lag(house.tally),
+    )
     tasks = [asyncio.create_task(each) for each in work]
     yield
     for task in tasks:

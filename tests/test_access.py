@@ -125,6 +125,8 @@ TABLE = [
     Row("GET", "/api/sync/{slug}", "member"),
     Row("GET", "/api/rtc/config", "any"),
     Row("PUT", "/api/users/me/device_key", "user", 200, fields(x25519_b64="A" * 42 + "E=")),
+    Row("GET", "/api/users/me/export", "user"),
+    Row("DELETE", "/api/users/me", "user"),
     Row("GET", CRYPTO, "member"),
     Row("POST", CRYPTO + "/init", "mod", 201),
     Row("GET", CRYPTO + "/my_key?key_epoch=9", "member", (404, "key_not_found")),

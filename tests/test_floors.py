@@ -13,12 +13,12 @@ FLOORS = {
     0: ["errors", "config", "tally", "logs", ""],
     1: ["room", "room.moment", "room.commands", "room.events", "room.state", "room.sdp", "room.text", "room.resume",
         "frames", "tokens", "room_keys", "links", "media_types", "multipart", "picture_worker"],
-    2: ["room.permits", "room.signals", "room.chat", "room.keys", "room.files", "room.decide", "room.fold", "wire",
-        "lines"],
+    2: ["room.permits", "room.signals", "room.chat", "room.keys", "room.files", "room.erasure", "room.decide",
+        "room.fold", "wire", "lines"],
     3: ["audience", "turn", "scribe", "catchup", "actor", "rooms"],
     4: ["store.*", "pictures"],
     5: ["web.*"],
-    6: ["app", "__main__"],
+    6: ["app", "__main__", "commands.*"],
 }
 APART = {"client", "client.errors", "client.rest", "client.socket"}
 """Knows nothing of the server but its protocol."""

@@ -14,4 +14,12 @@ Nothing here knows a room's rules, an actor or a request. Lines and cards come i
     journal.py     what happened in the rooms            (implements axenix.lines.Journal)
     catalogue.py   which rooms there are
     people.py      who there is
+
+    dossier.py     all that there is of one person
+    compaction.py  away with the last traces of the erased
+
+    archive.py     a database read from outside, room by room, beside the server that writes it
+    backup.py      all of a folder in another one, as it was at one moment
+    restore.py     what the first start from a backup does
+    findings.py    what is wrong with a folder
 """

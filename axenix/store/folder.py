@@ -15,6 +15,8 @@ from axenix.errors import CannotStart
 DATABASE = "axenix.db"
 LOCK = "lock"
 SECRET = "jwt-secret"
+ADDRESS = "address"
+"""Where the server that owns the folder listens, while it does: for commands that need it to do something."""
 SECRET_BYTES = 32
 """The least that a secret may have (RFC 7518 section 3.2: as long as HMAC-SHA-256's output)."""
 

@@ -110,7 +110,13 @@ CREATE TABLE probe (id INTEGER PRIMARY KEY, filling BLOB) STRICT;
 
 VERSION_2 = "ALTER TABLE people ADD COLUMN device_key TEXT"  # X25519, base64
 
-MIGRATIONS = (VERSION_1, VERSION_2)
+VERSION_3 = """
+ALTER TABLE people ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;  -- see people.py
+CREATE INDEX people_erased ON people (erased) WHERE erased > 0;
+CREATE TABLE marks (name TEXT PRIMARY KEY) STRICT;                -- what the next start has to do
+"""
+
+MIGRATIONS = (VERSION_1, VERSION_2, VERSION_3)
 """Each takes the database one version further, in a transaction of its own. Once released they never change."""
 
 

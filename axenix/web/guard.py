@@ -207,7 +207,7 @@ async def known(request: web.Request, raw: str) -> tuple[Person, tokens.Token]:
     house = house_of(request)
     token = tokens.verify(house.secret, raw, time.time())
     person = await house.people.find(token.user_id)
-    if person is None:
+    if person is None or person.erased:
         raise Refused("invalid_token", "The token's user is not known here; ask for a new one.")
     request[USER] = person.id
     return person, token

@@ -15,6 +15,7 @@ from axenix.links import key_from
 from axenix.pictures import Pictures
 from axenix.rooms import Rooms
 from axenix.store.catalogue import Catalogue
+from axenix.store.database import Database
 from axenix.store.disk import Disk
 from axenix.store.files import Files
 from axenix.store.journal import SqliteJournal
@@ -41,6 +42,7 @@ class House:
     catalogue: Catalogue
     people: People
     rooms: Rooms
+    database: Database
     tally: Tally
     sockets: set[Socket] = field(default_factory=set)
     sockets_by_address: dict[str, int] = field(default_factory=dict)

@@ -67,6 +67,9 @@ PEOPLE = (
     Row("upload_avatar", "POST /api/users/{id}/avatar", "self", "One's own picture", shapes.AvatarShown, 200, PICTURE),
     Row("put_device_key", "PUT /api/users/me/device_key", "user", "One's own device key; null takes it away",
         shapes.DeviceKeyKept, 200, device_keys.DeviceKey, {"x25519_b64": X25519}, "user_not_found"),
+    Row("export", "GET /api/users/me/export", "user", "All that there is of oneself", shapes.Dossier,
+        refused="user_not_found overloaded"),
+    Row("erase", "DELETE /api/users/me", "user", "Oneself is gone for good", shapes.Erased, refused="user_not_found"),
 )
 ROOMS = (
     Row("create_room", "POST /api/rooms", "user", "A new room, owned by the caller",
