@@ -102,6 +102,12 @@ def _list_of(pattern: str, meaning: str) -> Callable[[str], tuple[str, ...]]:
     return parse
 
 
+def _ice_policy(raw: str) -> str:
+    if raw.strip() not in ("all", "relay"):
+        raise ValueError("all or relay")
+    return raw.strip()
+
+
 def _origins(raw: str) -> tuple[str, ...]:
     parse = _list_of(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+/?", "origins such as https://meet.example.org, or *")
     return tuple(origin.rstrip("/").lower() for origin in parse(raw))  # browsers send origins in lower case
@@ -171,7 +177,8 @@ class Config:
         "", _origins, "origins of other sites' pages that may use this server, with commas between; * is all. "
         "Its own page always may")
     trusted_proxies: tuple[Network, ...] = _option(
-        "", _networks, "addresses or networks of the proxies whose X-Forwarded-For is believed, with commas between")
+        "", _networks,
+        "addresses or networks of the proxies whose X-Forwarded-For and -Proto are believed, with commas between")
     chat_rate: Rate | None = _option("5/10", _rate, "chat messages/seconds for each member of a room; 0: off")
     message_rate: Bucket | None = _option(
         "50/100", _bucket, "messages a second/burst on a connection, signals not counted; 0: off")
@@ -199,6 +206,9 @@ class Config:
         "TURN servers that relay media where no direct way exists, with commas between")
     turn_secret: str | None = _option(
         "", _maybe, "the secret shared with the TURN servers (coturn's static-auth-secret)", secret=True)
+    ice_policy: str = _option(
+        "all", _ice_policy,
+        "all: browsers take any way to each other; relay: only by TURN, which hides their addresses")
 
     @classmethod
     def load(cls, argv: Sequence[str], environ: Mapping[str, str]) -> Config:
@@ -213,6 +223,8 @@ class Config:
         config = cls(**values)
         if config.turn_urls and not config.turn_secret:
             _refuse("AXENIX_TURN_URLS needs AXENIX_TURN_SECRET: browsers accept no TURN server without credentials")
+        if config.ice_policy == "relay" and not config.turn_urls:
+            _refuse("AXENIX_ICE_POLICY=relay needs AXENIX_TURN_URLS: without a TURN server there would be no calls")
         return config
 
 

@@ -7,6 +7,7 @@
 
 /** @typedef {import("./protocol.js").RoomInfo} RoomInfo */
 /** @typedef {import("./protocol.js").RoomEvent} RoomEvent */
+/** @typedef {{ iceServers: RTCIceServer[], ttl: number, iceTransportPolicy?: RTCIceTransportPolicy }} Relays */
 /** @typedef {{ access_token: string, expires_in: number, user_id: number }} Grant */
 /** @typedef {{ id: number, nickname: string, avatar_url: string | null }} User */
 /** @typedef {{ user_id: number, nickname: string, by_user: number, reason: string | null, until: string }} Ban */
@@ -128,7 +129,7 @@ export class Api {
 
   /** @param {string} token */
   rtcConfig(token) {
-    return /** @type {Promise<{ iceServers: RTCIceServer[], ttl: number }>} */ (
+    return /** @type {Promise<Relays>} */ (
       this.#call("GET", "/api/rtc/config", { token }));
   }
 

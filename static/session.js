@@ -44,6 +44,9 @@ import { Wishes } from "./wishes.js";
  * @property {() => void} [close]
  */
 
+/** @param {import("./api.js").Relays} relays @returns {RTCConfiguration} */
+const configuration = ({ iceServers, iceTransportPolicy = "all" }) => ({ iceServers, iceTransportPolicy });
+
 export class Session {
   #state = /** @type {Snapshot | null} */ (null);
   #since = Infinity; // what happened up to here was before our time
@@ -65,7 +68,7 @@ export class Session {
    * @param {import("./api.js").Api} given.api
    * @param {import("./identity.js").Identity} given.identity
    * @param {import("./media.js").LocalMedia} given.media
-   * @param {{ iceServers: RTCIceServer[], ttl: number }} given.rtc
+   * @param {import("./api.js").Relays} given.rtc
    * @param {string} [given.inviteKey]
    * @param {Hooks} given.hooks
    */
@@ -87,7 +90,7 @@ export class Session {
       send: (command) => this.#connection.send(command),
       changed: hooks.changed,
       tracks: media.tracks,
-      config: { iceServers: rtc.iceServers },
+      config: configuration(rtc),
     });
     const token = () => identity.sameUser(false);
     this.talk = new Talk({
@@ -256,7 +259,7 @@ export class Session {
   async #renew() {
     const token = await this.#identity.sameUser(false);
     const rtc = token === null ? null : await this.#api.rtcConfig(token).catch(() => null); // we ask again in a while
-    if (rtc) this.#calls.configure({ iceServers: rtc.iceServers });
+    if (rtc) this.#calls.configure(configuration(rtc));
     this.#renewBefore(rtc?.ttl ?? 0);
   }
 

@@ -27,6 +27,13 @@ def client_address(remote: str | None, forwarded_for: str | None, trusted_proxie
     return str(nearest)
 
 
+def client_scheme(remote: str | None, forwarded: str | None, trusted_proxies: Iterable[Network]) -> str | None:
+    """What the client's own address began with, as the nearest proxy says; None where nobody trusted says anything."""
+    nearest, said = _parse(remote or ""), (forwarded or "").rpartition(",")[2].strip().lower()
+    trusted = nearest is not None and any(nearest in network for network in trusted_proxies)
+    return said if trusted and said in ("http", "https") else None
+
+
 def throttle_key(address: str) -> str:
     """What counts as one sender: an IPv4 address, or an IPv6 network of 64 bits, which is what one customer gets."""
     parsed = _parse(address)

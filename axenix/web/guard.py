@@ -17,7 +17,7 @@ from axenix.errors import Refused
 from axenix.room.commands import MAX_ID
 from axenix.room.text import SLUG
 from axenix.store.people import Person
-from axenix.web.addresses import client_address, throttle_key
+from axenix.web.addresses import client_address, client_scheme, throttle_key
 from axenix.web.house import house_of
 
 log = logging.getLogger(__name__)
@@ -56,6 +56,8 @@ def refusal(refused: Refused) -> web.Response:
         response.headers["Retry-After"] = str(max(1, round(refused.retry_after)))
     if refused.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
+    if refused.status == 426:
+        response.headers.update({"Upgrade": "websocket", "Connection": "Upgrade"})
     return response
 
 
@@ -140,6 +142,13 @@ def address(request: web.Request) -> str:
     proxies = house_of(request).config.trusted_proxies
     forwarded = ", ".join(request.headers.getall("X-Forwarded-For", []))
     return throttle_key(client_address(request.remote, forwarded, proxies))
+
+
+def own_address(request: web.Request) -> str:
+    """Under which people reach this server, as far as the request or the options tell."""
+    config = house_of(request).config
+    scheme = client_scheme(request.remote, request.headers.get("X-Forwarded-Proto"), config.trusted_proxies)
+    return config.public_url or f"{scheme or request.scheme}://{request.host}"
 
 
 def bearer(request: web.Request) -> str | None:

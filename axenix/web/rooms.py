@@ -20,7 +20,7 @@ from axenix.scribe import card_of
 from axenix.store.catalogue import Listed
 from axenix.store.files import at_the_disk
 from axenix.store.people import Person
-from axenix.web.guard import address, answer, body, number, slug_of, user, whoever
+from axenix.web.guard import address, answer, body, number, own_address, slug_of, user, whoever
 from axenix.web.house import House, house_of
 from axenix.web.pieces import forget_all
 
@@ -194,5 +194,4 @@ def shown(listed: Listed, card: Card | Listed, online: int) -> dict[str, Any]:
 
 def invite_url(request: web.Request, room: Room) -> str:
     """The key goes into the fragment, which browsers send to nobody."""
-    base = house_of(request).config.public_url or f"{request.scheme}://{request.host}"
-    return f"{base}/r/{room.slug}" + (f"#invite={room.invite_key}" if room.invite_key else "")
+    return f"{own_address(request)}/r/{room.slug}" + (f"#invite={room.invite_key}" if room.invite_key else "")

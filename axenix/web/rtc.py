@@ -27,7 +27,8 @@ async def config(request: web.Request) -> web.Response:
         servers.append({"urls": list(settings.stun_urls)})
     if settings.turn_urls and person is not None:
         servers.append(turn(settings, person.id, time.time()))
-    return answer({"iceServers": servers, "ttl": TTL})
+    policy = {} if settings.ice_policy == "all" else {"iceTransportPolicy": settings.ice_policy}
+    return answer({"iceServers": servers, "ttl": TTL, **policy})
 
 
 def turn(settings: Config, user_id: int, now: float) -> dict[str, Any]:
