@@ -24,7 +24,10 @@ with sync_playwright() as playwright:
 """
 NO_BROWSER = """No browser was found, and none could be installed: the tests that need one will fail.
 Install Chromium, Chrome or Edge, or name one in the environment variable AXENIX_TEST_BROWSER."""
-PROGRAMS = {"nginx": ("nginx-light", "nginx"), "caddy": ("caddy", "caddy"), "turnserver": ("coturn", "coturn")}
+PROGRAMS = {
+    "nginx": ("nginx-light", "nginx"), "caddy": ("caddy", "caddy"),
+    "turnserver": ("coturn", "coturn"), "turnutils_uclient": ("coturn", "coturn"),
+}
 """Servers that tests start themselves: Debian's package, and the service that it would start with the machine."""
 NO_SERVICES = "/usr/sbin/policy-rc.d"
 """While this script answers 101, Debian's packages start no services when they are installed."""
@@ -45,7 +48,7 @@ def find_program(name: str) -> str | None:
 
 def install_programs() -> None:
     """What is missing of the table, without the services that come with it."""
-    missing = [entry for name, entry in PROGRAMS.items() if find_program(name) is None]
+    missing = sorted({entry for name, entry in PROGRAMS.items() if find_program(name) is None})
     root = as_root()
     if not missing or root is None or not is_debian(or_its_kin=True):
         return
