@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -99,7 +100,7 @@ async def nginx(folder: Path, server_port: int, change: tuple[str, str] = ("", "
     user = "user root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(NGINX_AROUND.format(folder=folder, user=user))
     command = [program("nginx"), "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")]
-    async with running(command, folder, proxy.port):
+    async with running(command, folder, proxy.port, tls=True):
         yield proxy
 
 
@@ -113,7 +114,7 @@ async def caddy(folder: Path, server_port: int, change: tuple[str, str] = ("", "
     around = CADDY_AROUND.format(folder=folder, port=proxy.port, plain=proxy.plain_port)
     (folder / "Caddyfile").write_text(around + site)
     command = [program("caddy"), "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
-    async with running(command, folder, proxy.port):
+    async with running(command, folder, proxy.port, tls=True):
         yield proxy
 
 
@@ -145,7 +146,7 @@ def certificate(cert: Path, key: Path) -> None:
 
 @asynccontextmanager
 async def running(
-    command: list[str], folder: Path, port: int, environment: Mapping[str, str] = os.environ,
+    command: list[str], folder: Path, port: int, environment: Mapping[str, str] = os.environ, *, tls: bool = False,
 ) -> AsyncIterator[subprocess.Popen[bytes]]:
     """The program until the end of the block, from when it listens on the port; what it says goes into a file."""
     words = folder / "words.log"
@@ -154,7 +155,7 @@ async def running(
         process = subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output,
                                    stderr=subprocess.STDOUT)
     try:
-        await listens(process, port, words)
+        await listens(process, port, words, blind() if tls else None)
         yield process
     finally:
         process.terminate()
@@ -165,11 +166,20 @@ async def running(
             await asyncio.to_thread(process.wait, 5)
 
 
-async def listens(process: subprocess.Popen[bytes], port: int, words: Path) -> None:
+def blind() -> ssl.SSLContext:
+    """Believes every certificate."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+async def listens(process: subprocess.Popen[bytes], port: int, words: Path, tls: ssl.SSLContext | None) -> None:
+    """Returns when somebody answers there; Caddy listens a moment before it has its certificate."""
     for _ in range(200):
         assert process.poll() is None, words.read_text(errors="replace")
         with contextlib.suppress(OSError):
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            name = None if tls is None else "localhost"
+            _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls, server_hostname=name)
             writer.close()
             await writer.wait_closed()
             return

@@ -71,7 +71,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 async def test_the_page_and_requests_come_through_and_addresses_are_those_of_the_proxy(
     kind: str, tmp_path: Path,
 ) -> None:
-    async with front(kind, tmp_path) as (_, proxy, party):
+    async with front(kind, tmp_path) as (server, proxy, party):
         for path in ("/", f"/r/{party.slug}", "/static/main.js"):
             async with party.api.session.get(proxy.url + path) as answer:
                 assert answer.status == 200 and len(await answer.read()) > 1000, path
@@ -82,6 +82,11 @@ async def test_the_page_and_requests_come_through_and_addresses_are_those_of_the
         assert room["invite_url"].startswith(f"{proxy.url}/r/")
         answer = await tus(party.gus, "POST", f"/api/recordings/{party.slug}/tus", Upload_Length="10")
         assert answer.headers["Location"].startswith(f"{proxy.url}/api/recordings/")
+        async with session_from("127.0.0.9") as session:
+            stranger = await Api(server.url, session).guest("Nobody's proxy")
+            room = (await asked(stranger, "POST", "/api/rooms", {"is_private": True},
+                                headers={"X-Forwarded-Proto": "https"})).body
+            assert room["invite_url"].startswith("http://"), "anybody's word is taken for a proxy's"
         origin = {"Origin": proxy.url}
         assert (await (await party.dial(party.gus, token=party.gus.token, headers=origin)).hear())["type"] == "joined"
 
@@ -97,11 +102,12 @@ async def test_sockets_chat_and_resume_and_no_log_holds_a_token_or_an_invitation
             await gus.resume()
             assert gus.joined["resumed"] and (await gus.next("chat.message", text="two"))["seq"] == said
             assert await gus.chat("three") == said + 1
-        await asyncio.sleep(0.2)
+        await wire.close()
+        await asyncio.sleep(0.2)  # a socket's line is written at its end
         log = proxy.log()
         assert party.ada.token not in log and "an-invitation" not in log
         if kind == "nginx":
-            assert f"GET /ws/rooms/{party.slug}" in log
+            assert log.count(f"GET /ws/rooms/{party.slug}") == 3
 
 
 async def test_a_recording_comes_in_and_goes_out_whole_and_in_parts(kind: str, tmp_path: Path) -> None:
