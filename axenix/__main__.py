@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -83,6 +84,14 @@ def end_in_time(code: int) -> None:
     timer.start()
 
 
+def advice(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return ". Another program listens there, perhaps this one, started before; --port takes another, 0 any free"
+    if error.errno == errno.EACCES:
+        return ". Ports below 1024 are for proxies: see scripts/deploy"
+    return ""
+
+
 def main() -> int:
     config = Config.load(sys.argv[1:], os.environ)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -97,7 +106,8 @@ def main() -> int:
         print(f"axenix: {error}", file=sys.stderr)
         return error.exit_code
     except OSError as error:
-        print(f"axenix: cannot listen on {config.host}:{config.port}: {error.strerror or error}", file=sys.stderr)
+        print(f"axenix: cannot listen on {config.host}:{config.port}: {error.strerror or error}{advice(error)}",
+              file=sys.stderr)
         return 1
 
 

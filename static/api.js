@@ -85,6 +85,11 @@ export class Api {
     return this.#call("GET", `/api/rooms?limit=${limit}${cursor === null ? "" : `&cursor=${cursor}`}`, {});
   }
 
+  /** Whether the server answers requests. */
+  isThere() {
+    return this.#call("GET", "/livez", {}).then(() => true, () => false);
+  }
+
   /** The last messages, or those before one. @param {string} token @param {string} slug @param {number} [beforeId] */
   async chat(token, slug, beforeId) {
     const query = beforeId === undefined ? "" : `?before_id=${beforeId}`;

@@ -51,6 +51,7 @@ export class Session {
   #state = /** @type {Snapshot | null} */ (null);
   #since = Infinity; // what happened up to here was before our time
   #renewal = /** @type {any} */ (null);
+  #blocked = false; // requests pass, and sockets do not
   /** @type {Connection} */
   #connection;
   /** @type {Calls} */
@@ -157,6 +158,7 @@ export class Session {
     return {
       slug, me,
       status: this.#connection.status,
+      blocked: this.#blocked,
       state: this.#state,
       since: this.#since,
       inviteKey: this.#archive.inviteKey,
@@ -198,7 +200,10 @@ export class Session {
       if (status === "live") this.#parts.forEach((part) => part.settle?.());
       this.#hooks.changed();
     },
-    joined: () => {},
+    joined: () => {
+      this.#blocked = false;
+    },
+    deaf: () => void this.#ask(),
     adopt: (snapshot) => {
       this.#state = snapshot;
       this.#since = Math.min(this.#since, snapshot.seq);
@@ -216,6 +221,12 @@ export class Session {
       this.#hooks.ended({ ...end, farewell: this.#farewell });
     },
   };
+
+  /** Sockets fail; if requests pass, it is not the network and not the server but something between. */
+  async #ask() {
+    this.#blocked = await this.#api.isThere();
+    this.#hooks.changed();
+  }
 
   /** @param {RoomEvent} event */
   #happened(event) {
