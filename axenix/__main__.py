@@ -46,7 +46,7 @@ async def serve(config: Config, ending: Callable[[int], None] = lambda code: Non
         await runner.setup()
         try:
             site = web.TCPSite(runner, config.host, config.port, backlog=BACKLOG)
-            await site.start()
+            await listen(site, config)
             for name in (signal.SIGTERM, signal.SIGINT):
                 catch(loop, name, stop)
             print(f"Axenix Conference is ready at {address(config, runner)}", flush=True)
@@ -58,6 +58,13 @@ async def serve(config: Config, ending: Callable[[int], None] = lambda code: Non
     finally:
         await database.close()
     return exit_codes[0] if exit_codes else 0
+
+
+async def listen(site: web.TCPSite, config: Config) -> None:
+    try:
+        await site.start()
+    except OSError as error:
+        raise CannotStart(f"cannot listen on {config.host}:{config.port}: {why(error)}") from None
 
 
 def catch(loop: asyncio.AbstractEventLoop, name: signal.Signals, stop: asyncio.Event) -> None:
@@ -84,12 +91,15 @@ def end_in_time(code: int) -> None:
     timer.start()
 
 
-def advice(error: OSError) -> str:
+def why(error: OSError) -> str:
+    """Why nobody can listen there, and the way out."""
     if error.errno == errno.EADDRINUSE:
-        return ". Another program listens there, perhaps this one, started before; --port takes another, 0 any free"
+        return "another program does already, perhaps this one, started before; --port takes another, 0 any free one"
     if error.errno == errno.EACCES:
-        return ". Ports below 1024 are for proxies: see scripts/deploy"
-    return ""
+        return "the system does not allow it; take a port from 1024 on, and a proxy before it (see scripts/deploy)"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "this machine has no such address; --host takes one of its own, 0.0.0.0 is all of them"
+    return error.strerror or str(error)
 
 
 def main() -> int:
@@ -106,8 +116,7 @@ def main() -> int:
         print(f"axenix: {error}", file=sys.stderr)
         return error.exit_code
     except OSError as error:
-        print(f"axenix: cannot listen on {config.host}:{config.port}: {error.strerror or error}{advice(error)}",
-              file=sys.stderr)
+        print(f"axenix: {error}", file=sys.stderr)
         return 1
 
 

@@ -15,7 +15,7 @@ import _setup
 import pytest
 import test_deploy
 from harness import ROOT, ServerProcess
-from living import Party, party_at
+from living import Party, asked, elsewhere, party_at
 from living import anyone_fixture, party_fixture, shared_server_fixture  # noqa: F401
 from playwright.async_api import Browser
 from store_kit import opened
@@ -76,8 +76,14 @@ def test_a_busy_port_is_named_with_the_way_out(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         code, said = axenix("--port", str(port), "--data-dir", str(tmp_path))
     assert code == 1 and len(said.splitlines()) == 1
-    assert f"127.0.0.1:{port}" in said and "Another program" in said and "--port" in said
+    assert f"127.0.0.1:{port}" in said and "another program" in said and "--port" in said
     assert axenix_starts_in(tmp_path)
+
+
+@pytest.mark.parametrize(("host", "words"), [("192.0.2.1", "no such address; --host"), ("no.such.invalid", "no.such")])
+def test_an_address_that_is_not_ours_is_named_with_the_way_out(host: str, words: str, tmp_path: Path) -> None:
+    code, said = axenix("--host", host, "--port", "0", "--data-dir", str(tmp_path))
+    assert code == 1 and len(said.splitlines()) == 1 and words in said
 
 
 def axenix_starts_in(folder: Path) -> bool:
@@ -121,6 +127,15 @@ async def test_an_old_database_goes_on_and_a_newer_one_is_refused_with_the_way_o
     code, said = await asyncio.to_thread(axenix, "--port", "0", "--data-dir", str(tmp_path))
     assert code == 3 and len(said.splitlines()) == 1
     assert "is of version 1000" in said and "newer program" in said and "copy" in said
+
+
+@pytest.mark.parametrize("trusted", ["", "127.0.0.1"])
+async def test_a_proxy_that_nobody_named_is_spoken_of_once(trusted: str, tmp_path: Path) -> None:
+    async with party_at(tmp_path, AXENIX_TRUSTED_PROXIES=trusted) as (server, party):
+        for n in range(3):
+            assert (await asked(party.api, "POST", "/api/auth/guest", {}, headers=elsewhere())).status == 201
+        said = [line for line in server.stderr if "AXENIX_TRUSTED_PROXIES=127.0.0.1" in line]
+        assert len(said) == (0 if trusted else 1)
 
 
 # ---- clocks ----------------------------------------------------------------------------------------------------------

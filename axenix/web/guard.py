@@ -141,7 +141,18 @@ def address(request: web.Request) -> str:
     """What counts as one sender when attempts are counted."""
     proxies = house_of(request).config.trusted_proxies
     forwarded = ", ".join(request.headers.getall("X-Forwarded-For", []))
+    if forwarded and not proxies:
+        hint(request)
     return throttle_key(client_address(request.remote, forwarded, proxies))
+
+
+def hint(request: web.Request) -> None:
+    """A proxy on this machine that nobody has named: all people would count as one."""
+    house = house_of(request)
+    if not house.hinted and request.remote in ("127.0.0.1", "::1"):
+        house.hinted = True
+        log.warning("requests come through a proxy at %s whose X-Forwarded-For is not believed; if it is yours, set "
+                    "AXENIX_TRUSTED_PROXIES=%s", request.remote, request.remote)
 
 
 def own_address(request: web.Request) -> str:

@@ -42,6 +42,8 @@ class House:
     """Sockets on their way in; a crowd waits its turn, and those inside are heard in between."""
     uploads: Uploads = field(default_factory=Uploads)
     pictures: Pictures = field(default_factory=Pictures)
+    hinted: bool = False
+    """Whoever runs this has been told of a proxy that is not trusted; once is enough."""
 
     def __post_init__(self) -> None:
         if self.config.guest_rate:
