@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from harness import RATES_OFF, ServerProcess
 from playwright.async_api import Browser
-from proxies import free_port, program, running
+from proxies import DEPLOY, free_port, program, running
 from windows import Window, Windows, connected
 
 from axenix.config import Config
@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.timeout(120),
     pytest.mark.skipif(sys.platform == "win32", reason="coturn does not run on Windows"),
 ]
-SECRET = "what coturn and the server know"
+SECRET = "what-coturn-and-the-server-know"
 PATHS = """async () => {
     const open = peersMade.filter((peer) => peer.connectionState === "connected");
     return Promise.all(open.map(async (peer) => {
@@ -35,16 +35,26 @@ PATHS = """async () => {
 }"""
 
 
+def configuration() -> str:
+    """What the guide says that coturn's file should hold, with this secret."""
+    guide = (DEPLOY / "UPGRADING.md").read_text(encoding="utf-8")
+    text = guide.partition("# /etc/turnserver.conf\n")[2].partition("```")[0]
+    place = "<the same as AXENIX_TURN_SECRET>"
+    assert place in text and "use-auth-secret" in text.splitlines()
+    return text.replace(place, SECRET)
+
+
 @pytest.fixture
 async def relay(tmp_path: Path) -> AsyncIterator[int]:
-    """The port of a coturn that knows the secret and serves this machine alone."""
+    """The port of a coturn as the guide has it, except that it serves this machine alone, which none should do."""
     folder, port = tmp_path / "relay", free_port()
     folder.mkdir()
+    (folder / "turnserver.conf").write_text(configuration())
     command = [
-        program("turnserver"), "-n", "-v", "--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1",
-        f"--listening-port={port}", "--use-auth-secret", f"--static-auth-secret={SECRET}", "--realm=axenix.test",
-        "--allow-loopback-peers", "--no-tls", "--no-dtls", "--no-cli", "--no-rfc5780", "--log-file=stdout",
-        "--simple-log", f"--pidfile={folder}/pid", f"--userdb={folder}/turndb",
+        program("turnserver"), "-c", str(folder / "turnserver.conf"), "-v", f"--listening-port={port}",
+        "--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1", "--allow-loopback-peers", "--no-tls", "--no-dtls",
+        "--no-rfc5780", "--log-file=stdout", "--simple-log", f"--pidfile={folder}/pid",
+        f"--userdb={folder}/turndb",
     ]
     async with running(command, folder, port):
         yield port
