@@ -175,7 +175,7 @@ def blind() -> ssl.SSLContext:
 
 async def listens(process: subprocess.Popen[bytes], port: int, words: Path, tls: ssl.SSLContext | None) -> None:
     """Returns when somebody answers there; Caddy listens a moment before it has its certificate."""
-    for _ in range(200):
+    for _ in range(600):
         assert process.poll() is None, words.read_text(errors="replace")
         with contextlib.suppress(OSError):
             name = None if tls is None else "localhost"
