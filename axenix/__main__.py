@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -54,7 +55,7 @@ async def serve(config: Config, ending: Callable[[int], None] = lambda code: Non
         await runner.setup()
         try:
             site = web.TCPSite(runner, config.host, config.port, backlog=BACKLOG)
-            await site.start()
+            await listen(site, config)
             for name in (signal.SIGTERM, signal.SIGINT):
                 catch(loop, name, stop)
             announce(config, address(config, runner))
@@ -69,6 +70,13 @@ async def serve(config: Config, ending: Callable[[int], None] = lambda code: Non
     finally:
         await database.close()
     return exit_codes[0] if exit_codes else 0
+
+
+async def listen(site: web.TCPSite, config: Config) -> None:
+    try:
+        await site.start()
+    except OSError as error:
+        raise CannotStart(f"cannot listen on {config.host}:{config.port}: {why(error)}") from None
 
 
 def catch(loop: asyncio.AbstractEventLoop, name: signal.Signals, stop: asyncio.Event) -> None:
@@ -111,6 +119,17 @@ def end_in_time(code: int) -> None:
     timer.start()
 
 
+def why(error: OSError) -> str:
+    """Why nobody can listen there, and the way out."""
+    if error.errno == errno.EADDRINUSE:
+        return "another program does already, perhaps this one, started before; --port takes another, 0 any free one"
+    if error.errno == errno.EACCES:
+        return "the system does not allow it; take a port from 1024 on, and a proxy before it (see scripts/deploy)"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "this machine has no such address; --host takes one of its own, 0.0.0.0 is all of them"
+    return error.strerror or str(error)
+
+
 def main() -> int:
     command, argv = commands.named(sys.argv[1:])
     if command != commands.SERVE:
@@ -136,7 +155,7 @@ def run(config: Config) -> int:
         say(str(error))
         return error.exit_code
     except OSError as error:
-        say(f"cannot listen on {config.host}:{config.port}: {error.strerror or error}")
+        say(str(error))
         return 1
 
 

@@ -20,8 +20,9 @@ from axenix.web import auth, avatars, chat, covers, crypto, device_keys, documen
 from axenix.web import keeper, metrics, moderation, pages, participants, recordings, rooms, rtc, state, sync, tus, users
 from axenix.web import ws
 from axenix.web.accounts import accounted
-from axenix.web.guard import errors_become_answers, preflight
+from axenix.web.guard import errors_become_answers
 from axenix.web.house import HOUSE, House
+from axenix.web.origins import preflight
 
 log = logging.getLogger(__name__)
 

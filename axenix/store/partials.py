@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from axenix.store.files import FLUSHED, on_disk, remove, write_all
+from axenix.store.files import BINARY, FLUSHED, on_disk, remove, write_all
 from axenix.store.folder import write_whole
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ class Tail:
         self._partial = partial
         self.written = 0
         with on_disk():
-            self._number = os.open(partials.bytes_of(partial), os.O_WRONLY)
+            self._number = os.open(partials.bytes_of(partial), os.O_WRONLY | BINARY)
             os.ftruncate(self._number, partial.offset)
             os.lseek(self._number, partial.offset, os.SEEK_SET)
 

@@ -174,7 +174,8 @@ def examine(path: Path, thoroughly: bool, db: sqlite3.Connection) -> None:
             raise CannotStart(f"{path} is not a database of Axenix Conference", DAMAGED)
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if not 1 <= version <= len(MIGRATIONS):
-            raise CannotStart(f"{path} is of version {version}, and this program knows 1 to {len(MIGRATIONS)}", DAMAGED)
+            raise CannotStart(f"{path} is of version {version}, and this program knows 1 to {len(MIGRATIONS)}: "
+                              "start the newer program that wrote it, or put back a copy from before", DAMAGED)
         flaw = db.execute("PRAGMA quick_check(1)").fetchone()[0] if thoroughly else "ok"
     except sqlite3.Error as error:
         if code_of(error) in PASSING:

@@ -54,6 +54,8 @@ class House:
     door: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_THE_DOOR))
     """Sockets on their way in; a crowd waits its turn, and those inside are heard in between."""
     pictures: Pictures = field(default_factory=Pictures)
+    hinted: bool = False
+    """Whoever runs this has been told of a proxy that is not trusted; once is enough."""
 
     def __post_init__(self) -> None:
         if self.config.guest_rate:

@@ -272,6 +272,8 @@ class RtcConfig(Struct):
     iceServers: list[IceServer]
     ttl: int
     """Seconds for which the credentials are good."""
+    iceTransportPolicy: Literal["relay"] | UnsetType = UNSET
+    """Where the operator wants no direct ways."""
 
 
 class KeyHolder(Struct):

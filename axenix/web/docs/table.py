@@ -183,7 +183,7 @@ SERVER = (
         refused="draining storage_full storage_unavailable"),
     Row("metrics", "GET /metrics", "open", "Figures for Prometheus", TEXT),
     Row("socket", "GET /ws/rooms/{slug}", "open", "The socket: see /asyncapi.json", None, 101,
-        refused="forbidden bad_request", params=(
+        refused="forbidden bad_request upgrade_required", params=(
             Param("token", "the token, where it cannot come as a header or a subprotocol"),
             Param("invite_key", "of a private room"), whole("after_seq", "the last event that is known"),
             Param("epoch", "which history that number belongs to"))),
