@@ -1,0 +1,59 @@
+"""Long runs that look for what short tests miss, each with a progress line, a verdict and an exit code: 0 is good.
+
+    python scripts/soak.py cycles --times 10000       coming and going leaves nothing behind
+
+The tests run the same code with smaller numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[1:1] = [str(ROOT), str(ROOT / "tests")]  # the server process of the tests, and the client
+
+from crowd.console import settle_in  # noqa: E402
+
+
+def options(arguments: list[str]) -> argparse.Namespace:
+    about, _, more = (__doc__ or "").partition("\n\n")
+    parser = argparse.ArgumentParser(description=about, epilog=more, formatter_class=argparse.RawTextHelpFormatter)
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    one = kinds.add_parser("cycles", help="connect, join and leave; then look what is left")
+    one.add_argument("--times", type=int, default=10_000)
+    return parser.parse_args(arguments)
+
+
+def teller() -> Callable[[str], None]:
+    began = time.monotonic()
+    return lambda line: print(f"{time.monotonic() - began:7.1f} s  {line}", flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    chosen, say = options(arguments), teller()
+    with tempfile.TemporaryDirectory(prefix="axenix-soak-") as folder:
+        faults = asyncio.run(run(chosen, Path(folder), say))
+    for fault in faults:
+        say(f"BAD: {fault}")
+    say("verdict: bad" if faults else "verdict: good")
+    return 1 if faults else 0
+
+
+async def run(chosen: argparse.Namespace, folder: Path, say: Callable[[str], None]) -> list[str]:
+    from soaking import cycles
+
+    return await cycles.run(folder, chosen.times, say)
+
+
+if __name__ == "__main__":
+    settle_in()
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted.")
