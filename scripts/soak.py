@@ -1,6 +1,8 @@
 """Long runs that look for what short tests miss, each with a progress line, a verdict and an exit code: 0 is good.
 
     python scripts/soak.py cycles --times 10000       coming and going leaves nothing behind
+    python scripts/soak.py kills --times 200          SIGKILL under load, at random and at named points
+    python scripts/soak.py cut --clients 1000         all cut off at once, and back at once
 
 The tests run the same code with smaller numbers.
 """
@@ -15,6 +17,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+MOST = 20
+"""Faults that are told of one by one."""
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[1:1] = [str(ROOT), str(ROOT / "tests")]  # the server process of the tests, and the client
 
@@ -27,6 +31,11 @@ def options(arguments: list[str]) -> argparse.Namespace:
     kinds = parser.add_subparsers(dest="kind", required=True)
     one = kinds.add_parser("cycles", help="connect, join and leave; then look what is left")
     one.add_argument("--times", type=int, default=10_000)
+    one = kinds.add_parser("kills", help="SIGKILL under load: nothing acked or shown is lost, doubled or renumbered")
+    one.add_argument("--times", type=int, default=200)
+    one.add_argument("--seed", type=int, default=1)
+    one = kinds.add_parser("cut", help="a crowd cut off at once is back and level within ten seconds")
+    one.add_argument("--clients", type=int, default=1000)
     return parser.parse_args(arguments)
 
 
@@ -39,16 +48,24 @@ def main(arguments: list[str]) -> int:
     chosen, say = options(arguments), teller()
     with tempfile.TemporaryDirectory(prefix="axenix-soak-") as folder:
         faults = asyncio.run(run(chosen, Path(folder), say))
-    for fault in faults:
+    for fault in faults[:MOST]:
         say(f"BAD: {fault}")
+    if len(faults) > MOST:
+        say(f"BAD: and {len(faults) - MOST} more")
     say("verdict: bad" if faults else "verdict: good")
     return 1 if faults else 0
 
 
 async def run(chosen: argparse.Namespace, folder: Path, say: Callable[[str], None]) -> list[str]:
-    from soaking import cycles
+    from soaking import cut, cycles, kills
 
-    return await cycles.run(folder, chosen.times, say)
+    match chosen.kind:
+        case "cycles":
+            return await cycles.run(folder, chosen.times, say)
+        case "cut":
+            return await cut.run(folder, chosen.clients, say)
+        case _:
+            return await kills.run(folder, chosen.times, say, chosen.seed)
 
 
 if __name__ == "__main__":

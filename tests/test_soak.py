@@ -5,10 +5,13 @@ Long: `python scripts/soak.py cycles --times 10000`, and the others that its --h
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
-from soaking import cycles
+from harness import RATES_OFF, ServerProcess
+from soaking import cut, cycles, kills
+from soaking.plugs import close, enter
 
 HERE = Path(__file__).resolve().parent
 
@@ -27,3 +30,27 @@ async def test_the_cycles_find_what_is_left_behind(
     monkeypatch.setenv("LEAK", leak)
     [fault] = await cycles.run(tmp_path, 200, print, "leaks", path=HERE)
     assert leak in fault
+
+
+@pytest.mark.alone
+async def test_a_dozen_kills_at_the_worst_of_moments_lose_double_and_renumber_nothing(tmp_path: Path) -> None:
+    assert await kills.run(tmp_path, 13, print) == []
+
+
+@pytest.mark.alone
+async def test_with_a_hundred_thousand_events_stored_the_server_is_back_within_a_second_of_being_killed(
+    tmp_path: Path
+) -> None:
+    async with ServerProcess(tmp_path / "data", **RATES_OFF) as server:
+        seat = cut.fill(("127.0.0.1", server.port), 100_000)
+        await server.kill()
+        began = time.monotonic()
+        await server.start()
+        close(enter(("127.0.0.1", server.port), [seat], after=99_900))
+        print(f"back after {time.monotonic() - began:.2f} s")
+        assert time.monotonic() - began < 1
+
+
+@pytest.mark.alone
+async def test_hundreds_who_are_cut_off_at_once_come_back_at_once_and_miss_nothing(tmp_path: Path) -> None:
+    assert await cut.run(tmp_path, 300, print) == []
