@@ -3,6 +3,7 @@
     python scripts/soak.py cycles --times 10000       coming and going leaves nothing behind
     python scripts/soak.py kills --times 200          SIGKILL under load, at random and at named points
     python scripts/soak.py cut --clients 1000         all cut off at once, and back at once
+    python scripts/soak.py fuzz --messages 1000000    messages and bodies that are nearly right
 
 The tests run the same code with smaller numbers.
 """
@@ -36,6 +37,10 @@ def options(arguments: list[str]) -> argparse.Namespace:
     one.add_argument("--seed", type=int, default=1)
     one = kinds.add_parser("cut", help="a crowd cut off at once is back and level within ten seconds")
     one.add_argument("--clients", type=int, default=1000)
+    one = kinds.add_parser("fuzz", help="messages and bodies nearly right: no 5xx, no traceback, no connection lost")
+    one.add_argument("--messages", type=int, default=1_000_000)
+    one.add_argument("--requests", type=int, default=100_000)
+    one.add_argument("--seed", type=int, default=1)
     return parser.parse_args(arguments)
 
 
@@ -57,13 +62,15 @@ def main(arguments: list[str]) -> int:
 
 
 async def run(chosen: argparse.Namespace, folder: Path, say: Callable[[str], None]) -> list[str]:
-    from soaking import cut, cycles, kills
+    from soaking import cut, cycles, fuzz, kills
 
     match chosen.kind:
         case "cycles":
             return await cycles.run(folder, chosen.times, say)
         case "cut":
             return await cut.run(folder, chosen.clients, say)
+        case "fuzz":
+            return await fuzz.run(folder, chosen.messages, chosen.requests, chosen.seed, say)
         case _:
             return await kills.run(folder, chosen.times, say, chosen.seed)
 

@@ -189,8 +189,7 @@ def fill(address: Address, events: int, at_once: int = 1000) -> Seat:
     [plug] = enter(address, [seat])
     for _ in range(0, events, at_once):
         plug.texts.clear()
-        for _ in range(at_once):
-            plug.say(b'{"type":"chat.message","text":"it has been said before, and is said again"}')
+        plug.say(*[b'{"type":"chat.message","text":"it has been said before, and is said again"}'] * at_once)
         if not listen([plug], lambda: len(plug.texts) >= at_once or plug.is_gone, 30) or plug.is_gone:
             raise TimeoutError("what was said is not heard")
     close([plug])
