@@ -1,5 +1,6 @@
 """Long runs that look for what short tests miss, each with a progress line, a verdict and an exit code: 0 is good.
 
+    python scripts/soak.py life --minutes 120         mixed life; does anything grow, or get slower?
     python scripts/soak.py cycles --times 10000       coming and going leaves nothing behind
     python scripts/soak.py kills --times 200          SIGKILL under load, at random and at named points
     python scripts/soak.py cut --clients 1000         all cut off at once, and back at once
@@ -41,6 +42,8 @@ def options(arguments: list[str]) -> argparse.Namespace:
     one.add_argument("--messages", type=int, default=1_000_000)
     one.add_argument("--requests", type=int, default=100_000)
     one.add_argument("--seed", type=int, default=1)
+    one = kinds.add_parser("life", help="mixed life, and whether memory, tasks, descriptors or the p99 grow")
+    one.add_argument("--minutes", type=float, default=120.0)
     return parser.parse_args(arguments)
 
 
@@ -62,7 +65,7 @@ def main(arguments: list[str]) -> int:
 
 
 async def run(chosen: argparse.Namespace, folder: Path, say: Callable[[str], None]) -> list[str]:
-    from soaking import cut, cycles, fuzz, kills
+    from soaking import cut, cycles, fuzz, kills, life
 
     match chosen.kind:
         case "cycles":
@@ -71,6 +74,8 @@ async def run(chosen: argparse.Namespace, folder: Path, say: Callable[[str], Non
             return await cut.run(folder, chosen.clients, say)
         case "fuzz":
             return await fuzz.run(folder, chosen.messages, chosen.requests, chosen.seed, say)
+        case "life":
+            return await life.run(folder, chosen.minutes, say)
         case _:
             return await kills.run(folder, chosen.times, say, chosen.seed)
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from harness import RATES_OFF, ServerProcess
-from soaking import cut, cycles, kills
+from soaking import cut, cycles, kills, life
 from soaking.plugs import close, enter
+from soaking.verdict import Sample, judge
 
 HERE = Path(__file__).resolve().parent
 
@@ -54,3 +55,33 @@ async def test_with_a_hundred_thousand_events_stored_the_server_is_back_within_a
 @pytest.mark.alone
 async def test_hundreds_who_are_cut_off_at_once_come_back_at_once_and_miss_nothing(tmp_path: Path) -> None:
     assert await cut.run(tmp_path, 300, print) == []
+
+
+def samples(**grown: float) -> list[Sample]:
+    """An hour, in which what is named grows by so much, evenly, and everything sways a little."""
+    flat = {"memory_mb": 60.0, "tasks": 40, "descriptors": 50, "threads": 12, "p99_ms": 5.0}
+    return [Sample(at=30.0 * n, **{name: value * (1.1 if n % 7 == 0 else 1) + grown.get(name, 0.0) * n / 120
+                                   for name, value in flat.items()}) for n in range(120)]  # type: ignore[arg-type]
+
+
+def test_what_sways_is_good_and_what_grows_or_slows_down_is_bad() -> None:
+    assert judge(samples()) == []
+    for name, words in (("memory_mb", "memory"), ("tasks", "tasks"), ("descriptors", "descriptors"),
+                        ("threads", "threads"), ("p99_ms", "p99")):
+        [fault] = judge(samples(**{name: 400.0}))
+        assert words in fault
+    assert "too few" in judge(samples()[:3])[0]
+    full_once = [*samples()[:40], *(each._replace(memory_mb=90.0) for each in samples()[40:])]
+    assert judge(full_once) == [], "caches fill, and that is that"
+
+
+@pytest.mark.alone
+async def test_mixed_life_gets_a_good_verdict(tmp_path: Path) -> None:
+    assert await life.run(tmp_path, 0.15, print) == []
+
+
+@pytest.mark.alone
+async def test_mixed_life_with_a_leak_gets_a_bad_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEAK", "task")
+    faults = await life.run(tmp_path, 0.15, print, "leaks", path=HERE)
+    assert faults and all("tasks more" in fault for fault in faults)

@@ -28,13 +28,14 @@ MORE = {"tasks": PEOPLE, "descriptors": PEOPLE, "threads": 6}
 Python starts the threads of its pool when they are needed."""
 
 
-async def come_and_go(person: Person, times: int, tell: Callable[[int], None]) -> None:
+async def come_and_go(person: Person, times: int, tell: Callable[[int], None], pause: float = 0.0) -> None:
     """They leave in every way there is; every other room is deleted, one in ten is only looked at."""
     for number in range(times // IN_ONE_ROOM):
         slug = (await person.create_room(title=f"Room {number}"))["slug"]
         await person.get(f"/api/state/{slug}")
         for visit in range(IN_ONE_ROOM if number % 10 else 0):
             connection = await person.join(slug)
+            await asyncio.sleep(pause)
             await (connection.leave, connection.close, connection.drop)[visit % 3]()
         if number % 2:
             await person.call("DELETE", f"/api/rooms/{slug}")

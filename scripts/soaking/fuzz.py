@@ -85,6 +85,10 @@ class Thrower:
             return f"seed {self.seed}: POST {path} {content!r} was answered {response.status} {answer}"
         return None
 
+    def hang_up(self) -> None:
+        """The server does not keep an idle connection for ever; the next request opens another."""
+        self._requests.close()
+
     def end(self) -> None:
         self._requests.close()
         close([self.witness.plug])
@@ -111,6 +115,7 @@ async def run(folder: Path, messages: int, requests: int, seed: int, say: Callab
         thrower = Thrower(server, seed)
         faults = many(thrower.throw, WARM, SMALL, "messages", say) + many(thrower.ask, WARM * 10, 1, "requests", say)
         before = weigh(server.pid)
+        thrower.hang_up()
         faults = faults or many(thrower.throw, messages // SMALL, SMALL, "messages", say)
         faults = faults or many(thrower.ask, requests, 1, "requests", say)
         grown = weigh(server.pid).memory_mb - before.memory_mb

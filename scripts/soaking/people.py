@@ -32,8 +32,14 @@ class Wrong(Exception):
 class Record:
     """All that anyone was shown of a room, by seq."""
 
-    def __init__(self) -> None:
+    def __init__(self, remembered: int = 1 << 62) -> None:
+        """`remembered`: how many are kept when it is told to forget."""
         self.events: dict[int, Frame] = {}
+        self._remembered = remembered
+
+    def forget(self) -> None:
+        for seq in sorted(self.events)[:-self._remembered]:
+            del self.events[seq]
 
     def saw(self, event: Frame) -> None:
         known = self.events.setdefault(event["seq"], event)
@@ -67,7 +73,7 @@ class Talker:
 
     @property
     def progress(self) -> int:
-        return len(self.acked)
+        return self.line
 
     async def live(self) -> None:
         epoch = None
@@ -112,8 +118,8 @@ class Talker:
 class Eraser:
     """Says something and takes it back, again and again; remembers what was granted to be gone."""
 
-    def __init__(self, person: Person, slug: str, pause: float = 0.02) -> None:
-        self.person, self.slug, self._pause = person, slug, pause
+    def __init__(self, person: Person, slug: str, pause: float = 0.02, remembers: bool = True) -> None:
+        self.person, self.slug, self._pause, self._remembers = person, slug, pause, remembers
         self.erased: dict[int, str] = {}
 
     @property
@@ -125,7 +131,8 @@ class Eraser:
             text, cid = f"erased-{self.person.id}-{number}.", f"{self.person.id}/{number}"
             said = (await self._insist("POST", f"/api/chat/{self.slug}", {"text": text, "cid": cid}))["id"]
             await self._insist("DELETE", f"/api/chat/{self.slug}/{said}")
-            self.erased[said] = text
+            if self._remembers:
+                self.erased[said] = text
             await asyncio.sleep(self._pause)
 
     async def _insist(self, method: str, path: str, body: Frame | None = None) -> Frame:
@@ -159,8 +166,9 @@ class Uploader:
                          "1853806701ffffffffffffff1549a966")
     """How WebM begins."""
 
-    def __init__(self, person: Person, slug: str, pause: float = 0.1) -> None:
-        self.person, self.slug, self._pause = person, slug, pause
+    def __init__(self, person: Person, slug: str, pause: float = 0.1, keeps: bool = True) -> None:
+        """`keeps`: every other one; else none."""
+        self.person, self.slug, self._pause, self._keeps = person, slug, pause, keeps
         self.begun: set[str] = set()
         self.done: set[str] = set()
         self.deleted: set[str] = set()
@@ -178,7 +186,7 @@ class Uploader:
                 continue
             await self._upload(content, path)
             self.done.add(digest)
-            if number % 2:
+            if number % 2 or not self._keeps:
                 await self._delete(digest)
             await asyncio.sleep(self._pause)
 
