@@ -18,7 +18,7 @@ from crowd.seats import arrange
 from harness import ServerProcess
 
 from soaking.plugs import Address, Plug, close, enter, listen
-from soaking.subject import subject
+from soaking.subject import stumbles, subject
 from soaking.weight import many_descriptors
 
 IN_A_ROOM = 50
@@ -146,7 +146,7 @@ async def run(folder: Path, clients: int, say: Callable[[str], None]) -> list[st
         for room in rooms:
             faults += [fault for each in room.everyone() for fault in each.check(room.talker.events)]
         close(each.plug for room in rooms for each in room.everyone() if each.plug is not None)
-        return faults + [line for line in server.stderr if line.startswith("Traceback")]
+        return faults + stumbles(server)
 
 
 async def die(server: ServerProcess, rooms: list[Room], address: Address) -> None:

@@ -19,7 +19,7 @@ from fuzzing import BODIES, VALID, mutated
 from harness import ServerProcess
 
 from soaking.plugs import Address, Plug, close, enter, listen
-from soaking.subject import subject
+from soaking.subject import stumbles, subject
 from soaking.weight import weigh
 
 SMALL = 19
@@ -121,6 +121,6 @@ async def run(folder: Path, messages: int, requests: int, seed: int, say: Callab
         grown = weigh(server.pid).memory_mb - before.memory_mb
         say(f"memory: {before.memory_mb:.1f} MB before, {grown:+.1f} MB since")
         faults += [f"memory has grown by {grown:.1f} MB"] if grown > GROWTH_MB else []
-        faults += [line for line in server.stderr if line.startswith("Traceback") or " ERROR " in line]
+        faults += stumbles(server)
         thrower.end()
         return faults if await server.terminate() == 0 else [*faults, "it did not end as it should"]

@@ -20,7 +20,7 @@ from harness import ServerDidNotStart, ServerProcess
 
 from axenix.client import Api, Frame
 from soaking.people import Eraser, Record, Talker, Uploader, is_same, whole_history
-from soaking.subject import subject
+from soaking.subject import stumbles, subject
 
 DOOM = "soaking.inside.doom"
 MOMENT = ""
@@ -88,7 +88,7 @@ async def run(folder: Path, times: int, say: Callable[[str], None], seed: int = 
             faults_of_people = await ended(tasks)
         faults += faults_of_people + await contradictions(crowd, api)
         await last.terminate()
-    return faults + marks(data, crowd) + [line for line in last.stderr if line.startswith("Traceback")]
+    return faults + marks(data, crowd) + stumbles(last)
 
 
 async def kill_often(server: ServerProcess, times: int, chance: random.Random, tasks: list[asyncio.Task[None]],
@@ -127,10 +127,6 @@ async def die(server: ServerProcess, point: str, chance: random.Random) -> str:
     by_itself = not server.is_running
     await server.kill()
     return point if by_itself else MOMENT
-
-
-def stumbles(server: ServerProcess) -> list[str]:
-    return [line for line in server.stderr if line.startswith("Traceback")]
 
 
 async def all_go_on(crowd: Crowd, tasks: list[asyncio.Task[None]]) -> list[str]:

@@ -19,7 +19,7 @@ from harness import ServerProcess
 from axenix.client import Api, Person
 from soaking.cycles import come_and_go
 from soaking.people import RETRY_SECONDS, TROUBLE, Eraser, Record, Talker, Uploader
-from soaking.subject import COUNTING, holding, subject
+from soaking.subject import COUNTING, holding, stumbles, subject
 from soaking.verdict import Sample, judge
 
 ROOMS = 3
@@ -105,7 +105,7 @@ async def run(folder: Path, minutes: float, say: Callable[[str], None], *inside:
             ends = await asyncio.gather(*tasks, return_exceptions=True)
         faults = [f"{type(end).__name__}: {end}" for end in ends if not isinstance(end, asyncio.CancelledError)]
         faults += village.faults + judge(samples)
-        faults += [line for line in server.stderr if line.startswith("Traceback") or " ERROR " in line]
+        faults += stumbles(server)
         return faults if await server.terminate() == 0 else [*faults, "it did not end as it should"]
 
 

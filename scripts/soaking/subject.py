@@ -16,6 +16,8 @@ from soaking.weight import weigh
 
 COUNTING = "soaking.inside.counting"
 SCRIPTS = ROOT / "scripts"
+LINES = 60
+"""Of the log that are told of when it tells of a fault."""
 Holding = dict[str, Any]
 """What a process holds, by name."""
 
@@ -31,3 +33,11 @@ async def holding(server: ServerProcess, session: aiohttp.ClientSession, thoroug
     async with session.get(f"{server.url}/counts" + ("?all" if thoroughly else "")) as response:
         counted: Holding = await response.json()
     return counted | weigh(server.pid)._asdict()
+
+
+def stumbles(server: ServerProcess) -> list[str]:
+    """What the log says of a fault, if there is one: from there on, as far as it is worth reading."""
+    for at, line in enumerate(server.stderr):
+        if line.startswith("Traceback") or " ERROR " in line:
+            return ["\n".join(server.stderr[at:at + LINES])]
+    return []
