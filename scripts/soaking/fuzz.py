@@ -19,7 +19,7 @@ from fuzzing import BODIES, VALID, mutated
 from harness import ServerProcess
 
 from soaking.plugs import Address, Plug, close, enter, listen
-from soaking.subject import stumbles, subject
+from soaking.subject import COUNTING, stumbles, subject
 from soaking.weight import weigh
 
 SMALL = 19
@@ -27,6 +27,8 @@ SMALL = 19
 WARM = 100
 """Connections before memory is measured, and ten times as many requests."""
 GROWTH_MB = 20.0
+IDLE_SECONDS = "1"
+"""Rooms that are made go to rest soon: thousands that stay awake for a minute would look like a leak."""
 OFTEN = 10_000
 """After so many of them a line tells how far it is."""
 THE_END = b'{"type":"ping","cid":"the end"}'
@@ -111,7 +113,7 @@ def many(act: Callable[[], str | None], times: int, each: int, what: str, say: C
 
 async def run(folder: Path, messages: int, requests: int, seed: int, say: Callable[[str], None]) -> list[str]:
     """Says what is wrong."""
-    async with subject(folder / "data") as server:
+    async with subject(folder / "data", COUNTING, SOAK_IDLE=IDLE_SECONDS) as server:
         thrower = Thrower(server, seed)
         faults = many(thrower.throw, WARM, SMALL, "messages", say) + many(thrower.ask, WARM * 10, 1, "requests", say)
         before = weigh(server.pid)
