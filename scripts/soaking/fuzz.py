@@ -85,7 +85,8 @@ class Thrower:
         answer = json.loads(response.read())
         if response.status >= 500 or answer.get("reason") == "not_found":
             return f"seed {self.seed}: POST {path} {content!r} was answered {response.status} {answer}"
-        return None
+        self.witness.plug.hear()
+        return self.witness.check()
 
     def hang_up(self) -> None:
         """The server does not keep an idle connection for ever; the next request opens another."""
