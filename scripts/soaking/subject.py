@@ -38,6 +38,6 @@ async def holding(server: ServerProcess, session: aiohttp.ClientSession, thoroug
 def stumbles(server: ServerProcess) -> list[str]:
     """What the log says of a fault, if there is one: from there on, as far as it is worth reading."""
     for at, line in enumerate(server.stderr):
-        if line.startswith("Traceback") or " ERROR " in line:
+        if line.startswith(("Traceback", "Error in sitecustomize")) or " ERROR " in line:
             return ["\n".join(server.stderr[at:at + LINES])]
     return []
