@@ -85,11 +85,12 @@ class Partials:
         return self._known.get(upload_id) if re.fullmatch("[0-9a-f]{32}", upload_id, re.ASCII) else None
 
     def all(self) -> list[Partial]:
+        """A list made in one step: threads add and remove uploads meanwhile."""
         return list(self._known.values())
 
     def size_of(self, room: int) -> int:
         """Bytes that the unfinished uploads of a room take."""
-        return sum(each.offset for each in self._known.values() if each.room == room and not each.done)
+        return sum(each.offset for each in self.all() if each.room == room and not each.done)
 
     def bytes_of(self, partial: Partial) -> Path:
         return self._folder / (partial.id + BYTES)
