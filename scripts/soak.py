@@ -24,7 +24,7 @@ MOST = 20
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[1:1] = [str(ROOT), str(ROOT / "tests")]  # the server process of the tests, and the client
 
-from crowd.console import settle_in  # noqa: E402
+from crowd.console import start  # noqa: E402
 
 
 def options(arguments: list[str]) -> argparse.Namespace:
@@ -81,8 +81,4 @@ async def run(chosen: argparse.Namespace, folder: Path, say: Callable[[str], Non
 
 
 if __name__ == "__main__":
-    settle_in()
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except KeyboardInterrupt:
-        sys.exit("\nInterrupted.")
+    start(main)
