@@ -14,6 +14,7 @@ from axenix.room.state import Law
 from axenix.rooms import Rooms
 from axenix.store.catalogue import Catalogue
 from axenix.store.database import Database
+from axenix.store.foreign import Foreigners
 from axenix.store.journal import SqliteJournal
 from axenix.store.people import People
 from axenix.web import auth, avatars, chat, covers, crypto, device_keys, files, health, heartbeat, keeper
@@ -52,7 +53,7 @@ def furnish(config: Config, database: Database) -> House:
     )
     return House(
         config=config, secret=config.jwt_secret or database.secret, journal=journal, catalogue=catalogue,
-        people=People(database),
+        people=People(database), foreigners=Foreigners(database),
         rooms=Rooms(journal, catalogue, law, retention=config.event_retention),
     )
 

@@ -51,6 +51,10 @@ def _path(raw: str) -> Path:
     return Path(_text(raw))
 
 
+def _maybe_path(raw: str) -> Path | None:
+    return Path(raw.strip()) if raw.strip() else None
+
+
 def _whole(least: int, most: int) -> Callable[[str], int]:
     def parse(raw: str) -> int:
         if not re.fullmatch("[0-9]{1,18}", raw.strip()) or not least <= int(raw) <= most:
@@ -167,6 +171,12 @@ class Config:
         "", _secret, f"what signs the tokens, at least {MIN_SECRET_BYTES} bytes; empty: made once and kept in the data "
         "folder. Better in the environment than on the command line, which every process can read", secret=True)
     token_ttl: int = _option("2592000", _whole(1, 10**9), "seconds until a token runs out (30 days)")
+    foreign_secret: bytes | None = _option(
+        "", _secret, f"what another site signs tokens of its own people with (HS256), at least {MIN_SECRET_BYTES} "
+        "bytes", secret=True)
+    foreign_jwks: Path | None = _option(
+        "", _maybe_path, "file with the public keys of that site, a JSON Web Key Set (EdDSA, ES256, RS256); read again "
+        "when it changes")
     allowed_origins: tuple[str, ...] = _option(
         "", _origins, "origins of other sites' pages that may use this server, with commas between; * is all. "
         "Its own page always may")
@@ -213,6 +223,8 @@ class Config:
         config = cls(**values)
         if config.turn_urls and not config.turn_secret:
             _refuse("AXENIX_TURN_URLS needs AXENIX_TURN_SECRET: browsers accept no TURN server without credentials")
+        if config.foreign_secret and config.foreign_secret == config.jwt_secret:
+            _refuse("AXENIX_FOREIGN_SECRET must not be AXENIX_JWT_SECRET: each side signs with a secret of its own")
         return config
 
 

@@ -6,13 +6,15 @@ One row an endpoint, with its column of the contract's table; the rest follows. 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jwt
 import pytest
-from living import Party, asked, elsewhere
+from living import SITE_SECRET, Party, asked, elsewhere
 from living import anyone_fixture, shared_server_fixture  # noqa: F401
 
 from axenix.app import make_app
@@ -20,7 +22,8 @@ from axenix.client import Api, Person
 from axenix.config import Config
 from axenix.store.database import Database
 
-ASKERS = ("nobody", "stranger", "former", "kicked", "guest", "admin", "owner")
+ASKERS = ("nobody", "stranger", "former", "kicked", "vouched", "vouched elsewhere", "guest", "admin", "owner")
+"""The vouched come with tokens of another site, for this room and for another, and are not members."""
 Verdict = tuple[int, str] | int
 
 
@@ -42,6 +45,9 @@ class World(Party):
         self.askers: dict[str, Api] = {
             "nobody": self.api, "stranger": stranger, "former": former, "kicked": kicked, "guest": self.gus,
             "admin": self.ada, "owner": self.olga}
+        for name, slug in (("vouched", self.slug), ("vouched elsewhere", "another")):
+            claims = {"sub": f"{name} {self.slug}", "exp": time.time() + 600, "room": slug, "role": "admin"}
+            self.askers[name] = Person(self.api, 0, jwt.encode(claims, SITE_SECRET))
         await former.post(f"/api/participants/{self.slug}/leave")
         await self.olga.moderate(self.slug, "kick", kicked.id)
         await self.next_target()
@@ -73,6 +79,7 @@ FORBIDDEN, LATER = (403, "forbidden"), (409, "epoch_conflict")
 TABLE = [
     Row("POST", "/api/auth/guest", "any", 201),
     Row("POST", "/api/users", "any", 201, fields(nickname="New")),
+    Row("GET", "/api/users/me", "user"),
     Row("GET", "/api/users/{id}", "user"),
     Row("PATCH", "/api/users/{id}", "self", 200, fields(nickname="Other")),
     Row("POST", "/api/rooms", "user", 201),
@@ -137,6 +144,8 @@ NOT_REST = {
 
 def verdict(row: Row, asker: str, private: bool) -> Verdict:
     """The status of success, or the status and reason of the refusal."""
+    if asker.startswith("vouched") and must_stay_in_the_room(row, asker):
+        return FORBIDDEN
     if row.who == "any":
         return row.allowed
     if asker == "nobody":
@@ -150,9 +159,21 @@ def verdict(row: Row, asker: str, private: bool) -> Verdict:
     return closed_to(asker, private) or RANKS[row.who].get(asker, row.allowed)
 
 
+TOKENLESS = {"/livez", "/readyz"}
+FOR_THE_PAGE = {"/api/users/me", "/api/users/{id}", "/api/users/{id}/avatar", "/api/users/me/device_key",
+                "/api/rtc/config"}
+
+
+def must_stay_in_the_room(row: Row, asker: str) -> bool:
+    """The token of a room is for that room, and for what the page needs there."""
+    if row.path in FOR_THE_PAGE or row.path in TOKENLESS:
+        return False
+    return asker == "vouched elsewhere" or "{slug}" not in row.path
+
+
 def closed_to(asker: str, private: bool) -> Verdict | None:
     """The kicked and banned are strangers, and what is in a private room is hidden from those."""
-    if asker not in ("stranger", "kicked"):
+    if asker not in ("stranger", "kicked", "vouched"):
         return None
     if private:
         return 404, "room_not_found"
@@ -209,6 +230,7 @@ async def test_the_socket_answers_each_as_the_contract_says(world: World) -> Non
         frame = await wire.hear()
         said[name] = frame["type"] if frame["type"] == "joined" else frame["reason"]
         refusal = (401, "invalid_token") if name == "nobody" else entrance(name, private)
+        refusal = FORBIDDEN if name == "vouched elsewhere" else refusal
         expected[name] = refusal[1] if isinstance(refusal, tuple) else "joined"
         if refusal:
             assert await wire.end() == ([], 1008)

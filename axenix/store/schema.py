@@ -110,7 +110,15 @@ CREATE TABLE probe (id INTEGER PRIMARY KEY, filling BLOB) STRICT;
 
 VERSION_2 = "ALTER TABLE people ADD COLUMN device_key TEXT"  # X25519, base64
 
-MIGRATIONS = (VERSION_1, VERSION_2)
+VERSION_3 = """
+CREATE TABLE foreigners (                  -- people of another site, by that site's own ids
+    subject TEXT PRIMARY KEY,
+    person INTEGER NOT NULL UNIQUE REFERENCES people (id),
+    name TEXT                              -- the last one of the site's that was applied
+) STRICT;
+"""
+
+MIGRATIONS = (VERSION_1, VERSION_2, VERSION_3)
 """Each takes the database one version further, in a transaction of its own. Once released they never change."""
 
 

@@ -9,7 +9,7 @@ from axenix.store.files import at_the_disk, remove
 from axenix.web.guard import answer, user
 from axenix.web.house import house_of
 from axenix.web.pictures import remove_old, take_picture
-from axenix.web.users import oneself, show
+from axenix.web.users import oneself
 
 routes = web.RouteTableDef()
 
@@ -29,6 +29,6 @@ async def upload(request: web.Request) -> web.Response:
         except Refused:
             await at_the_disk(remove, place)
             raise
-        show(house, changed)
+        house.show(changed)
         await remove_old(house.files.avatars, before.avatar_url if before else None)
     return answer({"avatar_url": url})

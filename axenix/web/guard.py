@@ -15,10 +15,11 @@ from aiohttp import web
 from axenix import tokens
 from axenix.errors import Refused
 from axenix.room.commands import MAX_ID
-from axenix.room.text import SLUG
+from axenix.room.text import SLUG, clean_name
 from axenix.store.people import Person
 from axenix.web.addresses import client_address, throttle_key
-from axenix.web.house import house_of
+from axenix.web.foreign import TOKEN, Site, must_be_good_here
+from axenix.web.house import House, house_of
 
 log = logging.getLogger(__name__)
 
@@ -164,11 +165,33 @@ def must_be_named(request: web.Request, person: Person | None) -> None:
 
 async def known(request: web.Request, raw: str) -> tuple[Person, tokens.Token]:
     house = house_of(request)
-    token = tokens.verify(house.secret, raw, time.time())
+    try:
+        token = tokens.verify(house.secret, raw, time.time())
+    except Refused:
+        if house.site is None:
+            raise
+        token = await foreigner(house, house.site, raw)
+    must_be_good_here(request, token)
     person = await house.people.find(token.user_id)
     if person is None:
         raise Refused("invalid_token", "The token's user is not known here; ask for a new one.")
+    request[TOKEN] = token
     return person, token
+
+
+async def foreigner(house: House, site: Site, raw: str) -> tokens.Token:
+    """Somebody of another site, who is the same person here each time and is called as there."""
+    visa = site.verify(raw, time.time())
+    try:
+        name = None if visa.name is None else clean_name(visa.name, 80, "name")
+    except Refused as refused:
+        raise Refused("invalid_token", refused.detail) from None
+    number, new_name = await house.foreigners.find_or_make(visa.sub, name)
+    if new_name is not None:
+        house.show(await house.people.update(number, nickname=new_name))
+        await house.foreigners.applied(visa.sub, new_name)
+    role = "guest" if visa.role == "member" else visa.role
+    return tokens.Token(number, visa.exp, True, visa.room, role)
 
 
 async def user(request: web.Request) -> Person:

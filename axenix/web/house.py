@@ -10,13 +10,17 @@ from aiohttp import web
 from axenix.config import Config
 from axenix.links import key_from
 from axenix.pictures import Pictures
+from axenix.room.commands import ShowProfile
+from axenix.room.permits import Who
 from axenix.rooms import Rooms
 from axenix.store.catalogue import Catalogue
 from axenix.store.files import Files
+from axenix.store.foreign import Foreigners
 from axenix.store.journal import SqliteJournal
 from axenix.store.partials import Partials
-from axenix.store.people import People
+from axenix.store.people import People, Person
 from axenix.web.arrivals import Uploads
+from axenix.web.foreign import Site
 from axenix.web.limits import PerKey, SlidingCount, TokenBucket, misses, per_minute
 from axenix.web.socket import Socket
 
@@ -33,6 +37,7 @@ class House:
     journal: SqliteJournal
     catalogue: Catalogue
     people: People
+    foreigners: Foreigners
     rooms: Rooms
     sockets: set[Socket] = field(default_factory=set)
     sockets_by_address: dict[str, int] = field(default_factory=dict)
@@ -49,6 +54,13 @@ class House:
         self.files = Files(self.config.data_dir)
         self.partials = Partials(self.files.uploads)
         self.link_key = key_from(self.secret)
+        self.site = Site.of(self.config)
+        """Whose tokens are taken besides our own."""
+
+    def show(self, person: Person) -> None:
+        """Tell the rooms this person is in."""
+        for actor in self.rooms.awake():
+            actor.tell(Who(person.id), ShowProfile(person.nickname, person.avatar_url))
 
     def enter(self, socket: Socket, sender: str) -> None:
         self.sockets.add(socket)
