@@ -108,7 +108,8 @@ def test_the_shared_secret_is_accepted_and_no_other() -> None:
 @pytest.mark.parametrize("wish", ["HS256", "none", "None", "", "HS384", "RS512", "PS256", "ES384", None, 7])
 def test_a_public_key_is_never_taken_for_a_secret_and_the_token_never_chooses(algorithm: str, wish: object) -> None:
     kid, public = f"the {algorithm} one", PRIVATE[algorithm].public_key()
-    known = [public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo), public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+    known = [public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+             public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
              json.dumps(jwk(algorithm, PRIVATE[algorithm])).encode(), b""]
     for key in known:
         is_refused(forged({"alg": wish, "kid": kid}, key))
