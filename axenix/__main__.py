@@ -1,4 +1,4 @@
-"""python -m axenix: run the server until it is told to stop."""
+"""python -m axenix: run the server until it is told to stop, or one of axenix/commands."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from axenix import commands
 from axenix.app import drain, make_app
 from axenix.config import Config
 from axenix.errors import CannotStart
@@ -84,7 +85,10 @@ def end_in_time(code: int) -> None:
 
 
 def main() -> int:
-    config = Config.load(sys.argv[1:], os.environ)
+    command, argv = commands.named(sys.argv[1:])
+    if command != commands.SERVE:
+        return commands.run(command, argv, os.environ)
+    config = Config.load(argv, os.environ, commands.overview())
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     quieten()
     try:

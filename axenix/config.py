@@ -211,9 +211,12 @@ class Config:
         "", _maybe, "the secret shared with the TURN servers (coturn's static-auth-secret)", secret=True)
 
     @classmethod
-    def load(cls, argv: Sequence[str], environ: Mapping[str, str]) -> Config:
-        """The command line wins over the environment. What is wrong ends the program: one line, exit code 2."""
-        flags = vars(_parser().parse_args(argv))
+    def load(cls, argv: Sequence[str], environ: Mapping[str, str], overview: str = "") -> Config:
+        """The command line wins over the environment. What is wrong ends the program: one line, exit code 2.
+
+        `overview` is what `--help` says besides.
+        """
+        flags = vars(_parser(overview).parse_args(argv))
         values: dict[str, Any] = {}
         for option in OPTIONS:
             if flags[option.name] is not None:
@@ -243,16 +246,24 @@ def markdown_table() -> str:
 # ---- the command line ------------------------------------------------------------------------------------------------
 
 
+class _Formatter(argparse.HelpFormatter):
+    """Lines of the description stay lines."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(indent + line for line in text.splitlines())
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         _refuse(f"{message}; --help lists the options")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(overview: str) -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="python -m axenix", usage="%(prog)s [options]", allow_abbrev=False,
-        description="Axenix Conference: online meetings.",
+        prog="python -m axenix", usage="%(prog)s [command] [options]", allow_abbrev=False,
+        description=f"Axenix Conference: online meetings.\n\n{overview}".strip(),
         epilog="Every option may be given in the environment instead; the command line wins.",
+        formatter_class=_Formatter,
     )
     for each in OPTIONS:
         about = f"{each.meaning} [{each.env}; default: {each.default or 'empty'}]"

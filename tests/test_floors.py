@@ -18,7 +18,7 @@ FLOORS = {
     3: ["audience", "turn", "scribe", "catchup", "actor", "rooms"],
     4: ["store.*", "pictures"],
     5: ["web.*"],
-    6: ["app", "__main__"],
+    6: ["app", "__main__", "commands.*"],
 }
 APART = {"client", "client.errors", "client.rest", "client.socket"}
 """Knows nothing of the server but its protocol."""
