@@ -16,8 +16,10 @@ from axenix.store.catalogue import Catalogue
 from axenix.store.database import Database
 from axenix.store.foreign import Foreigners
 from axenix.store.journal import SqliteJournal
+from axenix.store.outbox import Outbox
 from axenix.store.people import People
-from axenix.web import auth, avatars, chat, covers, crypto, device_keys, files, health, heartbeat, keeper
+from axenix.web import auth, avatars, chat, covers, crypto, device_keys, files, health, heartbeat
+from axenix.web import hooks, keeper
 from axenix.web import moderation, pages, participants, recordings, rooms, rtc, state, sync, tus, users, ws
 from axenix.web.guard import errors_become_answers, preflight
 from axenix.web.house import HOUSE, House
@@ -54,6 +56,7 @@ def furnish(config: Config, database: Database) -> House:
     return House(
         config=config, secret=config.jwt_secret or database.secret, journal=journal, catalogue=catalogue,
         people=People(database), foreigners=Foreigners(database),
+        outbox=Outbox(database, config.data_dir),
         rooms=Rooms(journal, catalogue, law, retention=config.event_retention),
     )
 
@@ -64,11 +67,12 @@ async def watch(app: web.Application) -> AsyncIterator[None]:
     leftover = house.files.prepare()
     house.partials.load()
     work = (open_rooms.sweep(), open_rooms.wake_the_inhabited(), keeper.keep(house, leftover), heartbeat.beat(house))
-    tasks = [asyncio.create_task(each) for each in work]
-    yield
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    async with hooks.telling(house):
+        tasks = [asyncio.create_task(each) for each in work]
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def drain(app: web.Application) -> None:

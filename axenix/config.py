@@ -210,6 +210,11 @@ class Config:
     turn_secret: str | None = _option(
         "", _maybe, "the secret shared with the TURN servers (coturn's static-auth-secret)", secret=True)
 
+    webhook_url: str | None = _option("", _public_url, "address that is told of everything that happens in the rooms")
+    webhook_secret: bytes | None = _option(
+        "", _secret, f"what signs the requests of the webhook, at least {MIN_SECRET_BYTES} bytes", secret=True)
+    webhook_patience: float = _option("86400", _seconds, "seconds after which the webhook gives up what is not taken")
+
     @classmethod
     def load(cls, argv: Sequence[str], environ: Mapping[str, str], overview: str = "") -> Config:
         """The command line wins over the environment. What is wrong ends the program: one line, exit code 2.
@@ -228,6 +233,8 @@ class Config:
             _refuse("AXENIX_TURN_URLS needs AXENIX_TURN_SECRET: browsers accept no TURN server without credentials")
         if config.foreign_secret and config.foreign_secret == config.jwt_secret:
             _refuse("AXENIX_FOREIGN_SECRET must not be AXENIX_JWT_SECRET: each side signs with a secret of its own")
+        if config.webhook_url and not config.webhook_secret:
+            _refuse("AXENIX_WEBHOOK_URL needs AXENIX_WEBHOOK_SECRET: who is told must be able to know that it is us")
         return config
 
 

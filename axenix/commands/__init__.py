@@ -16,6 +16,7 @@ from typing import NoReturn
 from axenix.config import Config
 
 COMMANDS: dict[str, str] = {
+    "dead-letters": "what the webhook did not take; sends it again if asked to",
 }
 """What stands on the command line, and what it does. The module has the same name, with _ in place of -."""
 

@@ -14,4 +14,6 @@ Nothing here knows a room's rules, an actor or a request. Lines and cards come i
     journal.py     what happened in the rooms            (implements axenix.lines.Journal)
     catalogue.py   which rooms there are
     people.py      who there is
+    foreign.py     whom people of another site are here
+    outbox.py      what a webhook has yet to be told
 """

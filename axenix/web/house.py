@@ -17,6 +17,7 @@ from axenix.store.catalogue import Catalogue
 from axenix.store.files import Files
 from axenix.store.foreign import Foreigners
 from axenix.store.journal import SqliteJournal
+from axenix.store.outbox import Outbox
 from axenix.store.partials import Partials
 from axenix.store.people import People, Person
 from axenix.web.arrivals import Uploads
@@ -38,6 +39,7 @@ class House:
     catalogue: Catalogue
     people: People
     foreigners: Foreigners
+    outbox: Outbox
     rooms: Rooms
     sockets: set[Socket] = field(default_factory=set)
     sockets_by_address: dict[str, int] = field(default_factory=dict)
