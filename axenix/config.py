@@ -125,6 +125,12 @@ def _public_url(raw: str) -> str | None:
     return url or None
 
 
+def _hook_url(raw: str) -> str | None:
+    if raw.strip() and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s#]*)?", raw.strip()):
+        raise ValueError("an address such as https://example.org/hook")
+    return raw.strip() or None
+
+
 def _secret(raw: str) -> bytes | None:
     secret = raw.encode("utf-8", "surrogateescape")
     if raw and len(secret) < MIN_SECRET_BYTES:
@@ -210,7 +216,7 @@ class Config:
     turn_secret: str | None = _option(
         "", _maybe, "the secret shared with the TURN servers (coturn's static-auth-secret)", secret=True)
 
-    webhook_url: str | None = _option("", _public_url, "address that is told of everything that happens in the rooms")
+    webhook_url: str | None = _option("", _hook_url, "address that is told of everything that happens in the rooms")
     webhook_secret: bytes | None = _option(
         "", _secret, f"what signs the requests of the webhook, at least {MIN_SECRET_BYTES} bytes", secret=True)
     webhook_patience: float = _option("86400", _seconds, "seconds after which the webhook gives up what is not taken")

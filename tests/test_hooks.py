@@ -224,8 +224,9 @@ async def test_what_retention_has_deleted_is_a_gap_that_shows(tmp_path: Path, re
 
 
 async def until_failing(store: Store) -> None:
-    while not await store.sql("SELECT 1 FROM hooks WHERE failing_since IS NOT NULL"):
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(10):
+        while not await store.sql("SELECT 1 FROM hooks WHERE failing_since IS NOT NULL"):
+            await asyncio.sleep(0.01)
 
 
 async def test_a_room_that_is_deleted_is_told_no_more(tmp_path: Path, receiver: Receiver) -> None:
@@ -293,8 +294,9 @@ async def test_patience_has_an_end_also_when_it_began_before_a_restart(tmp_path:
             await asyncio.sleep(0.3)
             assert not await store.sql("SELECT * FROM dead_letters")
         async with hooked(store, receiver, patience=45):
-            while not await store.sql("SELECT * FROM dead_letters"):
-                await asyncio.sleep(0.01)
+            async with asyncio.timeout(10):
+                while not await store.sql("SELECT * FROM dead_letters"):
+                    await asyncio.sleep(0.01)
 
 
 def test_the_waits_grow_to_a_limit_and_are_never_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,8 +352,9 @@ async def test_dead_letters_are_listed_and_replayed_beside_a_running_server(
         await party.olga.post(f"/api/chat/{party.slug}", text="said and given up")
         await until(lambda: sum(len(seqs) for _, _, seqs in receiver.heard) > said["seq"])
         listed = await asyncio.to_thread(dead_letters, server)
-        while f"{said['seq'] + 1}, given up" not in listed[-1]:
-            listed = await asyncio.to_thread(dead_letters, server)
+        async with asyncio.timeout(20):
+            while not listed or f"{said['seq'] + 1}, given up" not in listed[-1]:
+                listed = await asyncio.to_thread(dead_letters, server)
         assert f"{party.slug} {truth_of(receiver)} events " in listed[0] and "status 410" in listed[0]
         await party.olga.call("DELETE", f"/api/chat/{party.slug}/{said['id']}")
         await until(lambda: any(said["seq"] + 2 in seqs for _, _, seqs in receiver.heard))
