@@ -243,6 +243,44 @@ async def test_a_room_that_is_deleted_is_told_no_more(tmp_path: Path, receiver: 
         assert not await store.sql("SELECT * FROM hooks")
 
 
+async def test_a_mark_that_comes_late_does_not_change_what_is_tried_again(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        outbox = Outbox(store.database, tmp_path)
+        await outbox.begin()
+        room, claim = await store.claimed()
+        await store.journal.append(room, claim.term, some(1, 5))
+        parcel = await outbox.next(room, 2)
+        assert parcel is not None and (parcel.first, parcel.last) == (3, 5)
+        await outbox.failing(parcel, 7.0)
+        await outbox.delivered({room: 2})
+        await store.journal.append(room, claim.term, some(6, 9))
+        assert await outbox.next(room, 0) == parcel._replace(failing_since=7.0)
+        await outbox.delivered({room: 5})
+        following = await outbox.next(room, 0)
+        assert following is not None and (following.first, following.last, following.failing_since) == (6, 9, None)
+
+
+async def test_what_happens_just_as_a_room_s_task_ends_is_told(tmp_path: Path, receiver: Receiver) -> None:
+    class Late(Outbox):
+        """Wakes the room after its task has looked for the last time, and before anybody knows that it has ended."""
+
+        looks = 0
+
+        async def next(self, room: int, after: int) -> Any:
+            self.looks += 1
+            if self.looks == 1:
+                asyncio.get_running_loop().call_soon(made.wake, [room])
+            return None
+
+    async with opened(tmp_path) as store, aiohttp.ClientSession() as session:
+        room = await store.room()
+        outbox = Late(store.database, tmp_path)
+        made = Hooks(outbox, session, receiver.url, SECRET, 60.0)
+        made.wake([room])
+        await until(lambda: outbox.looks == 2)
+        await made.close()
+
+
 # ---- a receiver that does not take it --------------------------------------------------------------------------------
 
 
