@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 import sys
@@ -16,12 +15,18 @@ from axenix import commands
 from axenix.app import drain, make_app
 from axenix.config import Config
 from axenix.errors import CannotStart
+from axenix.logs import Log
 from axenix.store.database import Database
+from axenix.web.doorway import Runner
+from axenix.web.house import HOUSE
 from axenix.web.noise import quieten
 
 KEEPALIVE_SECONDS = 20.0
 """Also what a client has to send its request's headers in."""
+LINGERING_SECONDS = 10.0
+"""What a client who has been answered has to send the rest of its request in, or it would not read the answer."""
 SHUTDOWN_SECONDS = 1.5
+SAYING_SECONDS = 0.3
 BACKLOG = 4096
 EXIT_SECONDS = 4.5
 """From the wish to end until the end, whatever then still hangs. What was acked is durable long before."""
@@ -33,15 +38,16 @@ async def serve(config: Config, ending: Callable[[int], None] = lambda code: Non
     exit_codes: list[int] = []
 
     def fatal(message: str, code: int) -> None:
-        print(f"axenix: {message}", file=sys.stderr)
         exit_codes.append(code)
         stop.set()
+        say(message)
 
     database = await Database.open(config.data_dir, on_fatal=fatal)
     try:
-        runner = web.AppRunner(
-            make_app(config, database), access_log=None, keepalive_timeout=KEEPALIVE_SECONDS,
-            shutdown_timeout=SHUTDOWN_SECONDS, handle_signals=False,
+        app = make_app(config, database)
+        runner = Runner(
+            app, app[HOUSE].doorway, access_log=None, keepalive_timeout=KEEPALIVE_SECONDS,
+            lingering_time=LINGERING_SECONDS, shutdown_timeout=SHUTDOWN_SECONDS, handle_signals=False,
         )
         await runner.setup()
         try:
@@ -73,10 +79,18 @@ def address(config: Config, runner: web.AppRunner) -> str:
     return f"http://{host}:{port}"
 
 
+def say(line: str) -> None:
+    """In a thread of its own: whoever should read this may not, and the end does not wait for that."""
+    to_stderr = {"file": sys.stderr, "flush": True}
+    saying = threading.Thread(target=print, args=(f"axenix: {line}",), kwargs=to_stderr, daemon=True)
+    saying.start()
+    saying.join(SAYING_SECONDS)
+
+
 def end_in_time(code: int) -> None:
     """A disk that hangs would hold up the flush, the checkpoint and the threads that wait for them, for ever."""
     def give_up() -> None:
-        print("axenix: the disk has not answered in time; the next start reads the log", file=sys.stderr, flush=True)
+        say("the disk has not answered in time; the next start reads the log")
         os._exit(code)
 
     timer = threading.Timer(EXIT_SECONDS, give_up)
@@ -89,8 +103,16 @@ def main() -> int:
     if command != commands.SERVE:
         return commands.run(command, argv, os.environ)
     config = Config.load(argv, os.environ, commands.overview())
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     quieten()
+    log = Log(config.log_format, config.log_level)
+    with log:
+        code = run(config)
+    if log.is_stuck:
+        os._exit(code)  # the interpreter would wait for the thread that still holds stderr
+    return code
+
+
+def run(config: Config) -> int:
     try:
         import uvloop as loops
     except ImportError:  # Windows has none
@@ -98,10 +120,10 @@ def main() -> int:
     try:
         return int(loops.run(serve(config, end_in_time)))
     except CannotStart as error:
-        print(f"axenix: {error}", file=sys.stderr)
+        say(str(error))
         return error.exit_code
     except OSError as error:
-        print(f"axenix: cannot listen on {config.host}:{config.port}: {error.strerror or error}", file=sys.stderr)
+        say(f"cannot listen on {config.host}:{config.port}: {error.strerror or error}")
         return 1
 
 

@@ -81,6 +81,11 @@ class RoomActor:
     def online_count(self) -> int:
         return online_count(self._room)
 
+    @property
+    def waiting(self) -> int:
+        """Commands in the inbox."""
+        return len(self._inbox)
+
     # ---- the inbox ----
 
     def ask(self, who: Who, command: Any, view: View | None = None) -> asyncio.Future[Any]:
@@ -135,7 +140,8 @@ class RoomActor:
         self._turns.append(turn)
         try:
             now = self._clock()
-            for _ in range(min(len(self._inbox), TURN)):
+            self.audience.tally.commands += (taken := min(len(self._inbox), TURN))
+            for _ in range(taken):
                 envelope = self._inbox.popleft()
                 self._settle(envelope, turn, now)
             self._write(turn)
@@ -199,6 +205,7 @@ class RoomActor:
                 assert isinstance(fact, Passed)
                 self.audience.pass_on(fact.to, text_frame(wire.encode(fact.message)), sender)
         except Refused as refused:
+            self.audience.tally.refusals[refused.reason] += 1
             self.audience.whisper(sender, wire.error(refused, cid))
         else:
             if cid is not None:

@@ -18,9 +18,10 @@ from axenix.store.foreign import Foreigners
 from axenix.store.journal import SqliteJournal
 from axenix.store.outbox import Outbox
 from axenix.store.people import People
-from axenix.web import auth, avatars, chat, covers, crypto, device_keys, files, health, heartbeat
-from axenix.web import hooks, keeper
-from axenix.web import moderation, pages, participants, recordings, rooms, rtc, state, sync, tus, users, ws
+from axenix.web import auth, avatars, chat, covers, crypto, device_keys, documents, files, health, heartbeat, hooks
+from axenix.web import keeper, metrics, moderation, pages, participants, recordings, rooms, rtc, state, sync, tus, users
+from axenix.web import ws
+from axenix.web.accounts import accounted
 from axenix.web.guard import errors_become_answers, preflight
 from axenix.web.house import HOUSE, House
 
@@ -28,17 +29,17 @@ log = logging.getLogger(__name__)
 
 RESOURCES = (
     auth, users, avatars, rooms, participants, moderation, state, chat, crypto, device_keys, sync, rtc, covers,
-    recordings, tus, ws, health, files, pages,
+    recordings, tus, ws, health, metrics, files, documents, pages,
 )
 BODY = 256 * 1024
 """Bytes of a JSON body."""
 CLOSING_SECONDS = 2.5
-"""How long sockets may take to go when the server ends; after two seconds each of them is cut off."""
+"""How long the end waits for sockets to go. Each cuts itself off after two seconds; none holds up what comes then."""
 
 
 def make_app(config: Config, database: Database) -> web.Application:
     """The application over an open database; whoever opened it closes it."""
-    app = web.Application(middlewares=[errors_become_answers], client_max_size=BODY)
+    app = web.Application(middlewares=[accounted, errors_become_answers], client_max_size=BODY)
     for resource in RESOURCES:
         app.add_routes(resource.routes)
     app.router.add_route("OPTIONS", "/api/{path:.*}", preflight)
@@ -55,9 +56,9 @@ def furnish(config: Config, database: Database) -> House:
     )
     return House(
         config=config, secret=config.jwt_secret or database.secret, journal=journal, catalogue=catalogue,
-        people=People(database), foreigners=Foreigners(database),
-        outbox=Outbox(database, config.data_dir),
-        rooms=Rooms(journal, catalogue, law, retention=config.event_retention),
+        people=People(database), foreigners=Foreigners(database), outbox=Outbox(database, config.data_dir),
+        rooms=Rooms(journal, catalogue, law, retention=config.event_retention, tally=database.tally),
+        tally=database.tally,
     )
 
 
@@ -66,7 +67,8 @@ async def watch(app: web.Application) -> AsyncIterator[None]:
     house, open_rooms = app[HOUSE], app[HOUSE].rooms
     leftover = house.files.prepare()
     house.partials.load()
-    work = (open_rooms.sweep(), open_rooms.wake_the_inhabited(), keeper.keep(house, leftover), heartbeat.beat(house))
+    work = (open_rooms.sweep(), open_rooms.wake_the_inhabited(), keeper.keep(house, leftover), heartbeat.beat(house),
+            metrics.feel_lag(house.tally))
     async with hooks.telling(house):
         tasks = [asyncio.create_task(each) for each in work]
         yield
@@ -84,6 +86,4 @@ async def drain(app: web.Application) -> None:
     deadline = asyncio.get_running_loop().time() + CLOSING_SECONDS
     while house.sockets and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(0.01)
-    for socket in list(house.sockets):
-        socket.cut_off()
     await house.journal.flushed()

@@ -12,8 +12,11 @@ from functools import partial
 from typing import Any, Callable, NamedTuple, Protocol, Sequence
 
 from axenix.errors import Close, Refused
+from axenix.tally import Tally
 
 STUCK_SECONDS = 5.0
+CATCHING_UP_BEHIND = 4 * 2**20
+"""Bytes, pages and signals, that may wait for a peer that is not live yet."""
 
 
 class Peer(Protocol):
@@ -70,7 +73,8 @@ Step = bytes | Whisper | Reply | Callable[[], None]
 
 
 class Audience:
-    def __init__(self) -> None:
+    def __init__(self, tally: Tally | None = None) -> None:
+        self.tally = tally or Tally()
         self._told = 0
         """Bytes handed to all who are live."""
         self._behind: list[Peer] = []
@@ -117,6 +121,7 @@ class Audience:
         if frames:
             shared = b"".join(frames)
             self._told += len(shared)
+            self.tally.deliveries += len(frames) * len(self._live)
             for peer in self._live.values():
                 peer.tell(shared)
             self._part_the_slow()
@@ -142,13 +147,24 @@ class Audience:
     def pass_on(self, to: int | None, frame: bytes, sender: Peer) -> None:
         """A signal: to one peer, or to all but the sender. Raises Refused("peer_not_found")."""
         if to is None:
-            for peer in self.peers():
+            for peer in self._live.values():
                 if peer is not sender:
                     peer.write(frame)
-        elif found := self.of(to):
+            for peer in [each for each in self._catching_up.values() if each is not sender]:
+                self._pass(peer, frame)
+        elif found := self._live.get(to):
             found.write(frame)
+        elif found := self._catching_up.get(to):
+            self._pass(found, frame)
         else:
             raise Refused("peer_not_found")
+
+    def _pass(self, peer: Peer, frame: bytes) -> None:
+        """To one who is catching up, and not watched otherwise: pages come only as fast as they are read."""
+        if peer.backlog() > CATCHING_UP_BEHIND:
+            self.part(peer, Close.TOO_SLOW)
+        else:
+            peer.write(frame)
 
     # ---- coming and going ----
 
@@ -177,6 +193,8 @@ class Audience:
     def part(self, peer: Peer, code: int) -> None:
         """The peer hears nothing more."""
         self.forget(peer)
+        if code == Close.TOO_SLOW:
+            self.tally.evictions += 1
         peer.close(code)
 
     def forget(self, peer: Peer) -> None:

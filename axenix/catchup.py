@@ -30,6 +30,8 @@ PAGE_BYTES = 256 * 1024
 """A page ends early beyond this size, so that a room of long messages does not fill the memory."""
 READ = 250
 """Lines read from the journal at a time."""
+FIRST_READ = 32
+"""The same as long as it is not known how long they are."""
 
 
 KEPT = 16
@@ -76,7 +78,8 @@ async def read_page(journal: Journal, room: int, horizon: Horizon, after: int, l
     size = 0
     while len(lines) < limit and size < PAGE_BYTES:
         start = lines[-1].seq if lines else after
-        more = await journal.after(room, start, limit=min(READ, limit - len(lines)), upto=horizon.head)
+        fitting = (PAGE_BYTES - size) * len(lines) // size + 1 if size else FIRST_READ
+        more = await journal.after(room, start, limit=min(READ, fitting, limit - len(lines)), upto=horizon.head)
         if not more:
             break
         lines += more

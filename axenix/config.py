@@ -98,6 +98,14 @@ def _words(raw: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in raw.split(",") if word.strip())
 
 
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(raw: str) -> str:
+        if raw.strip().lower() not in words:
+            raise ValueError(f"one of {', '.join(words)}")
+        return raw.strip().lower()
+    return parse
+
+
 def _list_of(pattern: str, meaning: str) -> Callable[[str], tuple[str, ...]]:
     def parse(raw: str) -> tuple[str, ...]:
         if not all(re.fullmatch(pattern, word, re.IGNORECASE) for word in _words(raw)):
@@ -187,14 +195,18 @@ class Config:
         "", _origins, "origins of other sites' pages that may use this server, with commas between; * is all. "
         "Its own page always may")
     trusted_proxies: tuple[Network, ...] = _option(
-        "", _networks, "addresses or networks of the proxies whose X-Forwarded-For is believed, with commas between")
+        "", _networks,
+        "addresses or networks of proxies whose X-Forwarded-For, -Proto and -Host are believed, with commas between")
     chat_rate: Rate | None = _option("5/10", _rate, "chat messages/seconds for each member of a room; 0: off")
     message_rate: Bucket | None = _option(
-        "50/100", _bucket, "messages a second/burst on a connection, signals not counted; 0: off")
+        "50/100", _bucket, "messages a second/burst on a connection, signals not counted; and requests of one user "
+        "that change something; 0: off")
     signal_rate: Bucket | None = _option(
         "200/1000", _bucket, "signals (offer, answer, ice, typing) a second/burst on a connection; 0: off")
     guest_rate: int = _option("600", _whole(0, 10**6), "new guests a minute from one address; 0: off")
-    connections_per_address: int = _option("1000", _whole(0, 10**6), "sockets open at once from one address; 0: off")
+    connections_per_address: int = _option(
+        "1000", _whole(0, 10**6), "sockets open at once from one address, and as many other connections; 0: off")
+    connections_per_user: int = _option("100", _whole(0, 10**6), "sockets open at once by one user; 0: off")
     rooms_per_user: int = _option("100", _whole(0, 10**6), "rooms that one user may own; 0: off")
     max_behind: int = _option(
         "1048576", _whole(1, 2**30), "bytes that may wait for a slow reader before its connection is closed")
@@ -215,6 +227,10 @@ class Config:
         "TURN servers that relay media where no direct way exists, with commas between")
     turn_secret: str | None = _option(
         "", _maybe, "the secret shared with the TURN servers (coturn's static-auth-secret)", secret=True)
+    log_format: str = _option("text", _one_of("text", "json"), "how the log on stderr is written: text or json")
+    log_level: str = _option(
+        "info", _one_of("debug", "info", "warning", "error"),
+        "the least that is logged: debug (each request), info (what changes or is refused), warning or error")
 
     webhook_url: str | None = _option("", _hook_url, "address that is told of everything that happens in the rooms")
     webhook_secret: bytes | None = _option(

@@ -13,6 +13,8 @@ OPCODES = {CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG}
 FIN, MASKED = 0x80, 0x80
 PLAIN_TEXT = FIN | TEXT
 PROTOCOL_ERROR, NOT_UTF8, TOO_BIG = 1002, 1007, 1009
+PIECES = 4096
+"""Fragments that one message may come in."""
 SENDABLE = {*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)}
 """Close codes that may travel (section 7.4)."""
 
@@ -34,7 +36,7 @@ class Message(NamedTuple):
 class FrameReader:
     """The frames of one client."""
 
-    __slots__ = ("violation", "_limit", "_rest", "_needed", "_parts", "_opcode", "_size")
+    __slots__ = ("violation", "_limit", "_rest", "_needed", "_parts", "_opcode", "_size", "_pieces")
 
     def __init__(self, limit: int) -> None:
         """`limit` is the most bytes that a message may have."""
@@ -45,10 +47,11 @@ class FrameReader:
         """The beginning of a frame whose end has not come."""
         self._needed = 0
         """How many bytes `_rest` must have before it is worth another look."""
-        self._parts: list[bytes] | None = None
+        self._parts: bytearray | None = None
         """The fragments of a message that is not complete."""
         self._opcode = 0
         self._size = 0
+        self._pieces = 0
 
     def feed(self, data: bytes) -> list[Message]:
         """The messages that these bytes complete, in order, up to a violation."""
@@ -106,13 +109,15 @@ class FrameReader:
         if (opcode == CONTINUATION) is (self._parts is None):
             raise Violation(PROTOCOL_ERROR)
         if self._parts is None:
-            self._parts, self._opcode = [], opcode
-        if payload:  # or pieces of nothing, which no limit of bytes ever ends, would fill the memory
-            self._parts.append(payload)
+            self._parts, self._opcode, self._pieces = bytearray(), opcode, 0
+        self._parts += payload
         self._size += len(payload)
+        self._pieces += 1
+        if self._pieces > PIECES:  # of nothing, say, which no limit of bytes ever ends
+            raise Violation(TOO_BIG)
         if not head & FIN:
             return None
-        message = Message(self._opcode, b"".join(self._parts))
+        message = Message(self._opcode, bytes(self._parts))
         self._parts, self._size = None, 0
         return message
 

@@ -20,6 +20,7 @@ from axenix.room.moment import Moment
 from axenix.room.permits import Who
 from axenix.room.state import Law, thaw
 from axenix.scribe import Scribe
+from axenix.tally import Tally
 from axenix.turn import Resume, View
 
 log = logging.getLogger(__name__)
@@ -50,9 +51,10 @@ class Catalogue(Protocol):
 class Rooms:
     def __init__(
         self, journal: Journal, catalogue: Catalogue, law: Law, *, retention: int,
-        now: Callable[[], Moment] = clock,
+        now: Callable[[], Moment] = clock, tally: Tally | None = None,
     ) -> None:
         self.draining = False
+        self.tally = tally or Tally()
         self._journal = journal
         self._catalogue = catalogue
         self._law = law
@@ -87,7 +89,7 @@ class Rooms:
                 apply(room, read_line(line))
         lose_everyone(room, self._clock().mono)
         scribe = Scribe(self._journal, number, claim, self._retention)
-        actor = RoomActor(room, scribe, Audience(), self._clock)
+        actor = RoomActor(room, scribe, Audience(self.tally), self._clock)
         actor.on_end = self._forget
         self._awake[slug] = actor
         return actor
@@ -161,6 +163,7 @@ class Rooms:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             self._look_around()
+            self.tally.sweeps["rooms"] += 1
 
     def _look_around(self) -> None:
         """Apart from `sweep`, whose own variables would keep the last actor alive while it sleeps."""

@@ -134,6 +134,7 @@ class Turn:
         if isinstance(reply, asyncio.Future):
             self.script.append(Reply(reply, None, error))
         elif reply is not None and isinstance(error, Refused):
+            self._audience.tally.refusals[error.reason] += 1
             self.script.append(Whisper(reply, wire.error(error, envelope.cid)))
 
     def void(self, refused: Exception, ended: Exception) -> list[Reply]:

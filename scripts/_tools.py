@@ -30,6 +30,8 @@ PACKAGES = VENV / "node"
 PACKAGES_STAMP = PACKAGES / "axenix-installed.txt"
 """The digest of the lock file that was installed. Written last of all."""
 NO_PACKAGES = "What tests/package.json asks for is not in .venv/node: python scripts/test.py installs it."
+NO_PROMTOOL = """No promtool was found, and none could be installed: the tests of the alerts will fail.
+It comes with Prometheus: https://prometheus.io/download/"""
 NO_NODE = f"""No Node.js {OLDEST_NODE} or newer was found, and none could be installed: the JavaScript tests will fail.
 Get it at https://nodejs.org/"""
 
@@ -121,6 +123,16 @@ def find_npm(node: str | None) -> str | None:
 def package_file(name: str) -> Path:
     """A file of an installed package, by its path: package_file("axe-core/axe.min.js")."""
     return PACKAGES / "node_modules" / name
+
+
+def find_promtool() -> str | None:
+    """What checks rules and figures for Prometheus."""
+    return shutil.which("promtool")
+
+
+def install_promtool() -> None:
+    if is_debian(or_its_kin=True):
+        apt_install("prometheus")
 
 
 def is_debian(or_its_kin: bool = False) -> bool:

@@ -11,7 +11,6 @@ import argparse
 import json
 import statistics
 import subprocess
-import sys
 import time
 import urllib.request
 from dataclasses import replace
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from crowd.cases import CASES, GROWTH, OURS, Case, Summary, catch_up, history
-from crowd.console import Bar, cores, settle_in
+from crowd.console import Bar, cores, start
 from crowd.plan import Plan, carry_out
 from crowd.report import chart, cost_table, markdown, say_case
 from crowd.servers import BENCH, KINDS, RIVALS, Server, running
@@ -143,8 +142,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    settle_in()
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except KeyboardInterrupt:
-        sys.exit("\nInterrupted.")
+    start(main)

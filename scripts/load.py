@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from crowd.console import Bar, cores, settle_in
+from crowd.console import Bar, cores, start
 from crowd.figures import in_words
 from crowd.plan import Plan, carry_out
 from crowd.servers import KINDS, Server, running
@@ -82,8 +81,4 @@ def draw(path: Path, chosen: argparse.Namespace, summary: dict[str, Any]) -> Non
 
 
 if __name__ == "__main__":
-    settle_in()
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except KeyboardInterrupt:
-        sys.exit("\nInterrupted.")
+    start(main)

@@ -109,9 +109,12 @@ class Studio:
         await self.page.wait_for_function(f"{WIDTHS}.filter((width) => width > 0).length >= {count}", timeout=60_000)
         await asyncio.sleep(4)
 
-    async def shoot(self, name: str) -> None:
+    async def shoot(self, name: str, menu: str | None = None) -> None:
+        """In each size and theme; a menu is opened anew for each size, because it closes when the window changes."""
         for size, (width, height) in SIZES.items():
             await self.page.set_viewport_size({"width": width, "height": height})
+            if menu is not None:
+                await self.part(menu).first.click()
             for theme in ("light", "dark"):
                 await self.page.emulate_media(color_scheme=theme)
                 await self.page.mouse.move(0, 0)
@@ -172,8 +175,7 @@ async def panels(studio: Studio) -> None:
     await studio.shoot("chat")
     await studio.part("people").click()
     await studio.shoot("people")
-    await studio.page.get_by_test_id("person-menu").first.click()
-    await studio.shoot("person-menu")
+    await studio.shoot("person-menu", menu="person-menu")
     await studio.page.keyboard.press("Escape")
     await recordings(studio)
     for name in ("more-devices", "more-shortcuts"):

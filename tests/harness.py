@@ -21,7 +21,8 @@ from typing import IO
 ROOT = Path(__file__).resolve().parent.parent
 READY = re.compile(r"^Axenix Conference is ready at (http://127\.0\.0\.1:(\d+))$")
 RATES_OFF = {name: "0" for name in ("AXENIX_CHAT_RATE", "AXENIX_MESSAGE_RATE", "AXENIX_SIGNAL_RATE",
-                                    "AXENIX_GUEST_RATE", "AXENIX_CONNECTIONS_PER_ADDRESS", "AXENIX_ROOMS_PER_USER")}
+                                    "AXENIX_GUEST_RATE", "AXENIX_CONNECTIONS_PER_ADDRESS",
+                                    "AXENIX_CONNECTIONS_PER_USER", "AXENIX_ROOMS_PER_USER")}
 running: set[subprocess.Popen[str]] = set()
 
 
@@ -37,6 +38,9 @@ class ServerDidNotStart(Exception):
 
 class ServerProcess:
     """`async with ServerProcess(tmp_path, AXENIX_CHAT_RATE="0") as server: ... server.url ...`"""
+
+    program: tuple[str, ...] = ("-m", "axenix")
+    """What Python runs."""
 
     def __init__(self, data_dir: Path, *, port: int = 0, **environment: str) -> None:
         self.data_dir = data_dir
@@ -63,7 +67,7 @@ class ServerProcess:
     async def start(self, timeout: float = 20) -> None:
         """Returns when the server has said that it is ready; raises ServerDidNotStart if it ends instead."""
         assert not self.is_running, "this server is running already"
-        command = [sys.executable, "-m", "axenix", "--port", str(self.port), "--data-dir", str(self.data_dir)]
+        command = [sys.executable, *self.program, "--port", str(self.port), "--data-dir", str(self.data_dir)]
         self.url = ""
         self._settled.clear()
         self._process = subprocess.Popen(command, cwd=ROOT, env=self._environment, stdin=subprocess.DEVNULL,

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import aiohttp
 import orjson
 import pytest
+from documented import must_say
 from harness import RATES_OFF, ServerProcess
 from yarl import URL
 
@@ -55,20 +56,22 @@ class Answer(NamedTuple):
     @property
     def reason(self) -> tuple[int, str]:
         """Status and reason of a refusal, which also has something for people to read."""
-        assert self.body.keys() <= {"detail", "reason", "retry_after"} and self.body["detail"], self
+        assert self.body.keys() <= {"detail", "reason", "retry_after", "ok", "checks"} and self.body["detail"], self
         return self.status, self.body["reason"]
 
 
 async def asked(who: Api, method: str, path: str, body: object = None, *, raw: bytes | None = None,
                 headers: dict[str, str] | None = None) -> Answer:
-    """One request, as it stands: the path is sent as written, and every answer is an answer."""
+    """One request, as it stands: the path is sent as written, and every answer is one that the document tells of."""
     sent = {"Authorization": f"Bearer {who.token}"} if who.token else {}
     content = orjson.dumps(body) if raw is None and body is not None else raw
     url = URL(who.base_url + path, encoded=True)
     async with who.session.request(method, url, data=content, headers=sent | (headers or {})) as response:
         content = await response.read()
         is_json = response.content_type == "application/json"
-        return Answer(response.status, orjson.loads(content) if is_json else content, response.headers)
+        answer = Answer(response.status, orjson.loads(content) if is_json else content, response.headers)
+    must_say(method, path, answer.status, answer.body)
+    return answer
 
 
 async def refused(asking: Awaitable[object]) -> tuple[int, str]:
@@ -237,9 +240,11 @@ async def _before(wire: Wire, topic: str) -> list[Frame]:
 
 
 @asynccontextmanager
-async def party_at(folder: Path, **environment: str) -> AsyncIterator[tuple[ServerProcess, Party]]:
+async def party_at(
+    folder: Path, process: type[ServerProcess] = ServerProcess, **environment: str
+) -> AsyncIterator[tuple[ServerProcess, Party]]:
     """A party on a server of its own, whose rates are the defaults unless said otherwise."""
-    async with ServerProcess(folder / "data", **environment) as server, AsyncExitStack() as cleaning:
+    async with process(folder / "data", **environment) as server, AsyncExitStack() as cleaning:
         session = await cleaning.enter_async_context(aiohttp.ClientSession())
         yield server, await Party(Api(server.url, session), cleaning).begin()
         assert_calm(server.stderr)

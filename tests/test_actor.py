@@ -11,10 +11,10 @@ import pytest
 from axenix import audience as audience_module
 from axenix import wire
 from axenix.actor import INBOX, RoomActor
-from axenix.audience import Audience
-from axenix.catchup import Hole, read_page
+from axenix.audience import CATCHING_UP_BEHIND, Audience
+from axenix.catchup import FIRST_READ, PAGE_BYTES, Hole, read_page
 from axenix.errors import Close, Refused
-from axenix.lines import Line
+from axenix.lines import Kind, Line
 from axenix.room import commands as c
 from axenix.room import events as e
 from axenix.room import fold
@@ -234,6 +234,41 @@ async def test_the_inbox_is_bounded_and_says_so() -> None:
     assert one.seqs()[-1] == 2
 
 
+async def test_what_waits_for_the_journal_is_bounded_and_then_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("axenix.actor.UNTOLD", 20)
+    house = House()
+    one = await house.enter(1)
+    house.journal.stalled = True
+    for n in range(40):
+        await house.say(one, c.PostChat(text=str(n), cid=str(n)))
+    await settle()
+    assert [message["type"] for message in one.take()[3:]] == ["member.joined"], "refusals wait for their turn"
+    house.journal.stalled = False
+    while house.journal.waiting:
+        house.journal.commit()
+        await settle()
+    heard = one.take()
+    refused = [message for message in heard if message["type"] == "error"]
+    assert 15 <= len(refused) <= 20 and {message["reason"] for message in refused} == {"overloaded"}
+    assert len([message for message in heard if message["type"] == "chat.message"]) == 40 - len(refused)
+    await house.say(one, c.PostChat(text="again"))
+    await settle()
+    assert one.take()[-1]["text"] == "again"
+
+
+async def test_signals_to_one_who_catches_up_and_reads_nothing_have_a_bound() -> None:
+    audience, one, two, three = Audience(), Ear(1), Ear(2), Ear(3)
+    for ear, live in ((one, True), (two, False), (three, False)):
+        audience.admit(ear, live=live)
+    two.stuck, frame = True, b"\x81\x7f" + bytes(65536)
+    for _ in range(200):
+        if audience.of(2) is not None:
+            audience.pass_on(2, frame, one)
+            audience.pass_on(None, frame, one)
+    assert two.code == Close.TOO_SLOW and two.unsent < CATCHING_UP_BEHIND + 2 * len(frame)
+    assert (one.code, three.code) == (None, None)
+
+
 async def test_a_bug_in_a_turn_ends_the_room_and_not_the_server(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -359,6 +394,15 @@ async def test_a_page_with_a_hole_in_its_middle_is_no_page() -> None:
     house.journal.lines = kept
     with pytest.raises(Hole):
         await read_page(house.journal, 1, actor.horizon(), 1, 100)
+
+
+async def test_a_page_of_long_lines_ends_early_and_one_of_short_lines_does_not() -> None:
+    house = House()
+    horizon = (await house.actor()).horizon()._replace(head=1000)
+    for size, most in ((50_000, FIRST_READ * 50_000), (1000, PAGE_BYTES + 1000), (10, 1000 * 10)):
+        house.journal.lines = [Line(seq, Kind.CHAT, b'"' + b"x" * (size - 2) + b'"') for seq in range(1, 1001)]
+        page, last = await read_page(house.journal, 1, horizon, 0, 1000)
+        assert last == most // size and len(page) < most + 2000
 
 
 async def test_a_reset_that_was_asked_for_stands_between_the_events_that_it_separates() -> None:

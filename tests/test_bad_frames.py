@@ -3,94 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import os
 import struct
-from collections.abc import AsyncIterator
 
 import orjson
 import pytest
+from bytewise import BINARY, CLOSE, LIMIT, PING, PONG, TEXT, Bytes
+from bytewise import socket_fixture  # noqa: F401
 from living import Party
 from living import anyone_fixture, party_fixture, shared_server_fixture  # noqa: F401
-
-from axenix.client import Frame, Person
-
-TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
-LIMIT = 64 * 1024
-
-
-class Bytes:
-    """A socket byte for byte: sends what no library would send."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
-
-    @classmethod
-    async def open(cls, person: Person, slug: str) -> Bytes:
-        self = cls(*await asyncio.open_connection("127.0.0.1", int(person.base_url.rpartition(":")[2])))
-        key = base64.b64encode(os.urandom(16)).decode()
-        self.writer.write((f"GET /ws/rooms/{slug} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                           f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"
-                           f"Authorization: Bearer {person.token}\r\n\r\n").encode())
-        assert b" 101 " in await self.reader.readuntil(b"\r\n\r\n")
-        for _ in range(3):
-            assert (await self.receive())[0] == TEXT
-        return self
-
-    def send(self, opcode: int, payload: bytes = b"", *, first: int = 0x80, size: int | None = None) -> None:
-        """`first`: FIN and the reserved bits; `size`: what is declared, whatever comes then. The mask is zero."""
-        size = len(payload) if size is None else size
-        head = bytes([first | opcode])
-        if size < 126:
-            head += bytes([0x80 | size])
-        elif size < 1 << 16:
-            head += struct.pack("!BH", 0x80 | 126, size)
-        else:
-            head += struct.pack("!BQ", 0x80 | 127, size)
-        self.writer.write(head + b"\0\0\0\0" + payload)
-
-    async def receive(self) -> tuple[int, bytes]:
-        async with asyncio.timeout(10):
-            first, size = await self.reader.readexactly(2)
-            if size == 126:
-                size = int.from_bytes(await self.reader.readexactly(2))
-            elif size == 127:
-                size = int.from_bytes(await self.reader.readexactly(8))
-            return first & 15, await self.reader.readexactly(size)
-
-    async def hear(self) -> Frame:
-        opcode, payload = await self.receive()
-        assert opcode == TEXT, (opcode, payload)
-        frame: Frame = orjson.loads(payload)
-        return frame
-
-    async def lives(self) -> None:
-        self.send(TEXT, b'{"type":"ping"}')
-        assert await self.hear() == {"type": "pong"}
-
-    async def closed(self) -> int:
-        """The code with which the server closes, and then really goes."""
-        opcode, payload = await self.receive()
-        assert opcode == CLOSE, payload
-        self.send(CLOSE, payload[:2])
-        async with asyncio.timeout(5):
-            try:
-                assert await self.reader.read() == b""
-            except ConnectionResetError:
-                pass  # it has not waited for our answer
-        return int.from_bytes(payload[:2])
-
-
-@pytest.fixture
-async def socket(party: Party) -> AsyncIterator[Bytes]:
-    """Gus, byte for byte."""
-    connection = await Bytes.open(party.gus, party.slug)
-    yield connection
-    connection.writer.close()
-    try:
-        await connection.writer.wait_closed()
-    except ConnectionError:
-        pass  # it was the server that went, which is what some tests are about
 
 
 # ---- frames ----------------------------------------------------------------------------------------------------------
@@ -99,13 +19,13 @@ async def socket(party: Party) -> AsyncIterator[Bytes]:
 @pytest.mark.parametrize("size", [LIMIT + 1, 10**6, 2**31, 2**62, 2**63, 2**64 - 1])
 async def test_a_frame_declared_too_large_is_refused_before_it_comes(socket: Bytes, size: int) -> None:
     socket.send(TEXT, b"", size=size)
-    assert await socket.closed() == 1009
+    assert await socket.code() == 1009
 
 
 async def test_a_message_in_pieces_is_too_large_when_all_of_them_are(socket: Bytes) -> None:
     socket.send(TEXT, b" " * 40_000, first=0)
     socket.send(0, b" " * 40_000)
-    assert await socket.closed() == 1009
+    assert await socket.code() == 1009
 
 
 async def test_64_kib_in_one_or_more_frames_are_a_message(socket: Bytes) -> None:
@@ -132,7 +52,7 @@ async def test_64_kib_in_one_or_more_frames_are_a_message(socket: Bytes) -> None
         "long ping", "lone continuation", "lone piece", "text in text", "close of 1 byte", "close 999", "close 1005"])
 async def test_a_violation_of_the_websocket_protocol_closes_with_1002(socket: Bytes, violation: object) -> None:
     violation(socket)  # type: ignore[operator]
-    assert await socket.closed() == 1002
+    assert await socket.code() == 1002
 
 
 @pytest.mark.parametrize("text", [
@@ -140,12 +60,12 @@ async def test_a_violation_of_the_websocket_protocol_closes_with_1002(socket: By
 ])
 async def test_a_text_that_is_not_utf_8_closes_with_1007(socket: Bytes, text: bytes) -> None:
     socket.send(TEXT, text)
-    assert await socket.closed() == 1007
+    assert await socket.code() == 1007
 
 
 async def test_a_close_whose_reason_is_not_utf_8_is_a_violation_too(socket: Bytes) -> None:
     socket.send(CLOSE, b"\x03\xe8\xff")
-    assert await socket.closed() in (1002, 1007)
+    assert await socket.code() in (1002, 1007)
 
 
 async def test_a_violation_loses_the_connection_and_not_the_place(party: Party, socket: Bytes) -> None:
@@ -160,6 +80,26 @@ async def test_pings_are_answered_and_pongs_are_not(socket: Bytes) -> None:
     socket.send(PONG, b"unasked for")
     socket.send(PING, b"x" * 125)
     assert await socket.receive() == (PONG, b"x" * 125)
+
+
+async def test_pings_and_pongs_without_end_are_a_flood(socket: Bytes) -> None:
+    for n in range(300):
+        socket.send(PING if n % 2 else PONG, b"x")
+    answers = 0
+    while (frame := await socket.receive())[0] == PONG:
+        answers += 1
+    assert frame == (CLOSE, (4009).to_bytes(2)) and 50 <= answers <= 60
+
+
+async def test_a_message_that_never_ends_is_held_for_as_long_as_its_size_allows(socket: Bytes) -> None:
+    socket.send(TEXT, b"", first=0)
+    for _ in range(2000):
+        socket.send(0, b" ", first=0)
+    socket.send(PING, b"still there")
+    assert await socket.receive() == (PONG, b"still there")
+    for _ in range(2200):
+        socket.send(0, b"", first=0)
+    assert await socket.closed() == 1009
 
 
 NO_IDS = [b"1e999", b"18446744073709551616", b"9223372036854775808", b"9007199254740992", b"true", b'"1"', b"-1", b"0",

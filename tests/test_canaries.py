@@ -1,20 +1,25 @@
 """Secrets stay where they belong: each is a word found nowhere else, and is looked for everywhere else.
 
-The server runs in this process, so that its log can be heard at DEBUG, which no operator can even ask for.
+The server runs in this process, so that libraries can be heard at DEBUG too, which no operator can ask for; and once
+more in a process of its own, whose log is what operators read.
 """
 
 from __future__ import annotations
 
+import io
+import json
 import logging
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from living import Party, Wire, asked
+from harness import RATES_OFF
+from living import Party, Wire, asked, party_at
 from test_limits_live import party_inside
 
 from axenix.client import Person
 from axenix.config import Config
+from axenix.logs import Log
 
 JWT, TURN, TITLE = "canary-of-the-jwt-secret-which-is-long-enough", "canary-of-the-turn-secret", "Canary title"
 LINE, NAME, SEALED = "canary line", "Canary Nick", "Y2FuYXJ5LXNlYWxlZC1saW5lLXdoaWNoLWlzLWxvbmctZW5vdWdo"
@@ -67,36 +72,59 @@ async def told_to_a_stranger(party: Party, stranger: Person, wire: Wire) -> str:
     return heard + str(wire.greeting) + str(await wire.end())
 
 
+async def live(party: Party) -> tuple[list[str], list[str]]:
+    """All that can be done with secrets, and all that can be done wrong with them; answers with what stays secret."""
+    await party.begin(title=TITLE, is_private=True, create_invite=True)
+    nick = await party.newcomer(NAME)
+    inside, olga = await party.come(nick), await party.come(party.olga)
+    assert (await inside.ask("chat.message", text=LINE))[-1]["type"] == "ack"
+    sealed = await inside.ask("chat.message.enc", algo="AES-256-GCM", ciphertext_b64=SEALED)
+    assert sealed[-1]["type"] == "ack"
+    assert (await olga.until("chat.message"))["text"] == LINE
+    credential = (await nick.get("/api/rtc/config"))["iceServers"][-1]["credential"]
+    stranger = await party.api.guest("Sam")
+    theirs = await stranger.create_room(title="Elsewhere")
+    outside = await party.come(stranger, theirs["slug"], invite_key=None)
+    key = party.room["invite_key"]
+    everyones = [JWT, TURN, TITLE, key, nick.token, party.olga.token, LINE, NAME, SEALED, credential]
+    heard = await told_to_a_stranger(party, stranger, outside)
+    assert [secret for secret in everyones if secret in heard] == []
+    tokens_and_keys = [JWT, TURN, nick.token, LINE, SEALED, credential]
+    heard = await misused(party, stranger, theirs["slug"], tokens_and_keys)
+    assert [secret for secret in tokens_and_keys if secret in heard] == []
+    for wire in (inside, olga):
+        await wire.say("leave")
+        frames, _ = await wire.end()
+        assert not any(secret in str(frames) for secret in (JWT, TURN, key, nick.token, party.olga.token))
+    return everyones, [JWT, TURN, nick.token, party.olga.token, credential]
+
+
+def found_in(log: str, secrets: list[str]) -> list[str]:
+    return [secret for secret in secrets if any(shape in log for shape in (
+        secret, quote(secret, safe=""), json.dumps(secret)[1:-1]))]
+
+
 async def test_no_secret_gets_to_where_it_does_not_belong(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    config = Config(jwt_secret=JWT.encode(), turn_secret=TURN, turn_urls=("turn:t.example:3478",),
-                    chat_rate=None)
-    async with party_inside(tmp_path, config) as party:
-        await party.begin(title=TITLE, is_private=True, create_invite=True)
-        nick = await party.newcomer(NAME)
-        inside, olga = await party.come(nick), await party.come(party.olga)
-        assert (await inside.ask("chat.message", text=LINE))[-1]["type"] == "ack"
-        sealed = await inside.ask("chat.message.enc", algo="AES-256-GCM", ciphertext_b64=SEALED)
-        assert sealed[-1]["type"] == "ack"
-        assert (await olga.until("chat.message"))["text"] == LINE
-        credential = (await nick.get("/api/rtc/config"))["iceServers"][-1]["credential"]
-        stranger = await party.api.guest("Sam")
-        theirs = await stranger.create_room(title="Elsewhere")
-        outside = await party.come(stranger, theirs["slug"], invite_key=None)
-        key = party.room["invite_key"]
-        everyones = [JWT, TURN, TITLE, key, nick.token, party.olga.token, LINE, NAME, SEALED, credential]
-        heard = await told_to_a_stranger(party, stranger, outside)
-        assert [secret for secret in everyones if secret in heard] == []
-        tokens_and_keys = [JWT, TURN, nick.token, LINE, SEALED, credential]
-        heard = await misused(party, stranger, theirs["slug"], tokens_and_keys)
-        assert [secret for secret in tokens_and_keys if secret in heard] == []
-        for wire in (inside, olga):
-            await wire.say("leave")
-            frames, _ = await wire.end()
-            assert not any(secret in str(frames) for secret in (JWT, TURN, key, nick.token, party.olga.token))
-    log = caplog.text
-    assert [secret for secret in everyones if secret in log or quote(secret, safe="") in log] == []
+    config = Config(jwt_secret=JWT.encode(), turn_secret=TURN, turn_urls=("turn:t.example:3478",), chat_rate=None)
+    lines = io.StringIO()
+    with Log("text", "debug", lines):
+        async with party_inside(tmp_path, config) as party:
+            everyones, kept_nowhere = await live(party)
+    assert found_in(caplog.text + lines.getvalue(), everyones) == []
     stored = b"".join(path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
     assert LINE.encode() in stored, "the search finds what is there"
-    kept_nowhere = (JWT, TURN, nick.token, party.olga.token, credential)
     assert [secret for secret in kept_nowhere if secret.encode() in stored] == []
+
+
+@pytest.mark.parametrize("format", ["text", "json"])
+async def test_no_secret_is_in_the_log_of_a_real_server(format: str, tmp_path: Path) -> None:
+    told = {"AXENIX_LOG_FORMAT": format, "AXENIX_LOG_LEVEL": "debug", "AXENIX_JWT_SECRET": JWT,
+            "AXENIX_TURN_SECRET": TURN, "AXENIX_TURN_URLS": "turn:t.example:3478"}
+    async with party_at(tmp_path, **RATES_OFF, **told) as (server, party):
+        everyones, _ = await live(party)
+        assert await server.terminate() == 0
+    log = "\n".join(server.stderr)
+    assert found_in(log, everyones) == []
+    for what in ("request", "socket joined", "socket refused", "socket left", "/api/state/{slug}", party.slug):
+        assert what in log, "the search looks where something is"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
 from axenix.frames import (
-    BINARY, CLOSE, FIN, NOT_UTF8, PING, PROTOCOL_ERROR, TEXT, TOO_BIG, FrameReader, Message, Violation, close_frame,
-    code_of, text_frame,
+    BINARY, CLOSE, FIN, NOT_UTF8, PIECES, PING, PROTOCOL_ERROR, TEXT, TOO_BIG, FrameReader, Message, Violation,
+    close_frame, code_of, text_frame,
 )
 
 LIMIT = 1000
@@ -106,10 +106,23 @@ def test_what_the_server_frames_has_its_length_in_the_shortest_form(size: int) -
     assert close_frame(4008) == b"\x88\x02\x0f\xa8"
 
 
-def test_pieces_of_nothing_cost_nothing() -> None:
-    reader = FrameReader(LIMIT)
+@pytest.mark.parametrize("piece, most", [(b"", 500), (b"x", 2 * PIECES)])
+def test_small_pieces_cost_what_they_hold(piece: bytes, most: int) -> None:
+    reader, pieces = FrameReader(64 * 1024), sent(piece, 0) * 1000
     reader.feed(sent(b"a", TEXT))
-    for _ in range(1000):
-        reader.feed(sent(b"", 0))
-    assert sys.getsizeof(reader._parts) < 500
-    assert reader.feed(sent(b"b", FIN)) == [Message(TEXT, b"ab")]
+    tracemalloc.start()
+    try:
+        reader.feed(pieces)
+        assert tracemalloc.get_traced_memory()[0] < most
+    finally:
+        tracemalloc.stop()
+    assert reader.feed(sent(b"b", FIN)) == [Message(TEXT, b"a" + piece * 1000 + b"b")]
+
+
+def test_a_message_in_too_many_pieces_is_too_big_also_when_they_hold_nothing() -> None:
+    reader = FrameReader(64 * 1024)
+    reader.feed(sent(b"", TEXT) + sent(b"", 0) * (PIECES - 2))
+    assert reader.feed(sent(b"", FIN)) == [Message(TEXT, b"")]
+    reader.feed(sent(b"", TEXT) + sent(b"", 0) * (PIECES - 1))
+    assert reader.violation is None
+    assert reader.feed(sent(b"", FIN)) == [] and reader.violation == TOO_BIG

@@ -123,7 +123,7 @@ def data(shared_server: ServerProcess) -> Path:
 def unchanged_fixture(data: Path) -> Iterator[None]:
     before = settled(data)
     yield
-    assert kept(data) == before
+    assert settled(data) == before
 
 
 def places(party: Party) -> list[tuple[Person, str]]:

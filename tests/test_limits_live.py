@@ -208,6 +208,24 @@ async def only_the_named_origins_may(party: Party) -> None:
                 await party.dial(party.gus, token=party.gus.token, headers=headers)
 
 
+async def test_one_user_has_so_many_sockets_at_once_and_changes_so_much_and_no_more(tmp_path: Path) -> None:
+    limits = {"AXENIX_CONNECTIONS_PER_USER": "2", "AXENIX_CONNECTIONS_PER_ADDRESS": "20", "AXENIX_MESSAGE_RATE": "1/9"}
+    async with party_at(tmp_path, **limits) as (_, party):
+        slugs = [(await party.olga.create_room())["slug"] for _ in range(3)]
+        first, _ = [await party.come(party.gus, slug, invite_key=None) for slug in slugs[:2]]
+        [error], code = await (await party.dial(party.gus, slugs[2], token=party.gus.token)).end()
+        assert (error["reason"], code) == ("rate_limited", 1013)
+        await party.come(party.ada, slugs[2], invite_key=None)
+        await first.close()
+        for _ in range(40):  # those who have gone do not count, neither as sockets nor as what they were before
+            await (await party.come(party.gus, slugs[2], invite_key=None)).close()
+        answers = [await asked(party.gus, "PATCH", f"/api/users/{party.gus.id}", {"nickname": "G"}) for _ in range(12)]
+        assert answers[-1].reason == (429, "rate_limited") and 0 < answers[-1].body["retry_after"] <= 1
+        assert 7 <= [answer.status for answer in answers].count(200) <= 10
+        assert (await asked(party.gus, "GET", f"/api/users/{party.gus.id}")).status == 200
+        assert (await asked(party.ada, "PATCH", f"/api/users/{party.ada.id}", {"nickname": "A"})).status == 200
+
+
 # ---- deadlines -------------------------------------------------------------------------------------------------------
 
 
@@ -236,6 +254,8 @@ async def test_while_the_server_drains_nobody_comes_in_and_everyone_is_told_to_c
         assert (await olga.end())[1] == 1012 and time.monotonic() - began < 2
         for method, path in (("GET", "/readyz"), ("POST", f"/api/participants/{party.slug}/join")):
             assert (await asked(party.ada, method, path)).reason == (503, "draining")
+        told = (await asked(party.ada, "GET", "/readyz")).body
+        assert (told["ok"], told["checks"]["accepting"], told["checks"]["reading"]) == (False, "draining", "ok")
         assert (await asked(party.api, "GET", "/livez")).status == 200
         [error], code = await (await party.dial(party.ada, token=party.ada.token)).end()
         assert (error["reason"], code) == ("draining", 1013)

@@ -19,17 +19,18 @@ from aiohttp import web
 from memory import House, settle
 from msgspec import Struct
 
-from axenix import multipart, picture_worker, wire
+from axenix import __main__, actor, audience, catchup, frames, multipart, picture_worker, wire
 from axenix.app import BODY, RESOURCES
 from axenix.client import Api, ApiError
 from axenix.config import markdown_table
 from axenix.errors import ENDS_THE_STAY, PASSING, REASONS, Close
 from axenix.room import commands as c
+from axenix.room import files
 from axenix.room.events import AnyEvent, ChatDeleted, RecordingDeleted
 from axenix.room.signals import Relayed, Typing
-from axenix.room.state import Law, Snapshot
+from axenix.room.state import CIDS_KEPT, Law, Snapshot
 from axenix.room.text import CHAT_LIMIT
-from axenix.web import arrivals, house, joining, moderation, pictures, socket, tus, uploads
+from axenix.web import arrivals, doorway, guard, house, joining, moderation, pictures, socket, sync, tus, uploads, ws
 
 PACKAGE = Path(wire.__file__).parent
 TEXT = (PACKAGE / "PROTOCOL.md").read_text(encoding="utf-8")
@@ -254,7 +255,20 @@ def test_the_options_are_those_of_the_code() -> None:
 def test_the_limits_are_those_of_the_code() -> None:
     limits = {row["what"]: row["how much"] for row in rows("Limits")}
     assert limits["a frame from a client"] == f"{socket.FRAME} bytes"
-    assert limits["a REST body"] == f"{BODY} bytes"
+    assert limits["bytes that wait for one who is catching up"] == str(audience.CATCHING_UP_BEHIND)
+    assert limits["fragments of a message"] == str(frames.PIECES)
+    assert limits["pings and pongs of a client, a connection"] == "{:g} a second, {} at once".format(*socket.CONTROLS)
+    assert limits["frames that cannot be understood, a connection"] == "{} in {:g} s".format(*ws.BAD_FRAMES)
+    assert limits["refusals for going too fast, a connection"] == "{} in {:g} s".format(*ws.REFUSALS)
+    assert limits["a REST body"] == f"{BODY} bytes, in {guard.BODY_SECONDS:g} s"
+    assert limits["the headers of a request"] == f"in {__main__.KEEPALIVE_SECONDS:g} s"
+    assert limits["an answer by REST that nobody takes"] == f"{doorway.PATIENCE:g} s without a byte"
+    assert limits["commands that wait in a room"] == str(actor.INBOX)
+    assert limits["events of a room that wait for the disk"] == str(actor.UNTOLD)
+    assert limits["a page of `sync`"] == f"{sync.MOST} events; it ends early beyond {catchup.PAGE_BYTES} bytes"
+    assert limits["a `cid`"] == f"1 to {length(c.Cid)} characters; {CIDS_KEPT} are remembered, a member in a room"
+    assert limits["bytes that wait for a slow reader"].endswith(f"not longer than {audience.STUCK_SECONDS:g} s")
+    assert limits["recordings of a room"] == str(files.RECORDINGS)
     assert limits["the text of a chat message"] == f"{CHAT_LIMIT} characters"
     assert limits["ciphertext, decoded"] == f"{c.MAX_CIPHERTEXT} bytes"
     assert limits["SDP"] == f"{length(c.Sdp)} characters"
@@ -313,10 +327,10 @@ def test_every_field_of_a_body_stands_in_the_row_of_a_route_that_takes_it(resour
 
 @pytest.mark.parametrize("action", moderation.ACTIONS)
 def test_an_action_of_moderation_is_documented_with_its_body_and_its_answer(action: str) -> None:
-    body, shown_of_the_member = moderation.ACTIONS[action]
+    body, answer = moderation.ACTIONS[action]
     taken, answered = exchange(f"POST /api/moderation/{{slug}}/{action}")
     assert re.findall(r"\w+", taken) == list(body.__struct_fields__)
-    assert re.findall(r"\w+", answered) == ["user_id", *shown_of_the_member]
+    assert re.findall(r"\w+", answered) == list(answer.__struct_fields__)
 
 
 def test_the_actions_of_the_moderation_log_are_all_named() -> None:

@@ -8,6 +8,7 @@ from playbook import ADA, BOB, EVE, OWNER, Play, joined, joins
 
 from axenix.room import commands as c
 from axenix.room import events as e
+from axenix.room.files import RECORDINGS
 from axenix.room.state import Law, next_deadline, online_count, snapshot, status
 
 SENDS = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=sendrecv\r\n"
@@ -301,6 +302,15 @@ def test_strangers_learn_that_a_public_room_is_closed_to_them_and_nothing_of_a_p
 
 
 # ---- the room itself ------------------------------------------------------------------------------------------------
+
+
+def test_a_room_has_so_many_recordings_and_no_more(play: Play) -> None:
+    one = c.AddRecording("T", 1.0, 1, "video/webm", "0" * 64, "name", None)
+    for _ in range(RECORDINGS):
+        play.do(BOB, one)
+    play.when(BOB, one).refused("quota_exceeded")
+    play.do(BOB, c.DeleteRecording(next(iter(play.room.recordings))))
+    play.do(BOB, one)
 
 
 def test_the_recording_flag_changes_once(play: Play) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import unicodedata
 
 import pytest
@@ -46,8 +47,35 @@ def test_a_nickname_has_1_to_80_characters_that_can_be_seen(raw: str) -> None:
     assert "`nickname`" in no.detail and "1 to 80" in no.detail
 
 
+def test_a_name_as_long_as_a_body_may_be_costs_no_time() -> None:
+    began = time.process_time()
+    for raw in ("a" + "\u0315\u0300" * 40_000, "щ" * 130_000, "\x01" * 250_000, "e\u0301" * 80_000):
+        with pytest.raises(Refused):
+            clean_name(raw, 80, "nickname")
+    assert time.process_time() - began < 0.3
+
+
+def test_a_letter_may_be_written_as_all_that_it_is_composed_of() -> None:
+    assert clean_name("\u03b1\u0313\u0300\u0345" * 80, 80, "nickname") == "\u1f82" * 80
+
+
 def test_length_is_counted_after_cleaning() -> None:
     assert clean_name(" " * 100 + "\0" * 100 + "a" * 80, 80, "nickname") == "a" * 80
+
+
+def test_marks_without_end_cost_no_time() -> None:
+    """To put n marks in order takes n times n steps: half a minute for as many as a body holds."""
+    began = time.process_time()
+    with pytest.raises(Refused):
+        clean_name("a" + "\u0315\u0300" * 60_000, 500, "nickname")
+    assert not contains_banned("a" + "\u0315\u0300" * 60_000, ["bad"])
+    assert time.process_time() - began < 2
+    assert contains_banned("b" + "\u0300" * 20 + "ad", ["b" + "\u0300" * 20 + "AD"])
+
+
+def test_a_name_that_was_typed_in_pieces_may_be_as_long_as_another() -> None:
+    typed = unicodedata.normalize("NFD", "\u1f82" * 80)
+    assert len(typed) == 320 and clean_name(typed, 80, "nickname") == "\u1f82" * 80
 
 
 def test_a_topic_may_be_empty() -> None:

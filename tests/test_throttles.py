@@ -89,3 +89,39 @@ async def test_only_an_origin_that_is_written_as_our_own_is_our_own(tmp_path: Pa
             else:
                 with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
                     await party.dial(party.gus, token=party.gus.token, headers=headers)
+
+
+async def may(party: Party, origin: str, **headers: str) -> bool:
+    said = {"Origin": origin} | {name.replace("_", "-"): value for name, value in headers.items()}
+    answer = await asked(party.gus, "GET", "/livez", headers=said)
+    return "Access-Control-Allow-Origin" in answer.headers
+
+
+async def test_a_page_without_tls_is_not_ours_where_ours_has_it(tmp_path: Path) -> None:
+    tls = {"X_Forwarded_Proto": "https", "X_Forwarded_Host": "meet.example"}
+    async with party_at(tmp_path / "trusting", AXENIX_TRUSTED_PROXIES="127.0.0.1") as (_, party):
+        assert await may(party, "https://meet.example", **tls) and not await may(party, "http://meet.example", **tls)
+        assert not await may(party, "https://evil.example", **tls | {"X_Forwarded_Host": "evil.example, meet.example"})
+    async with party_at(tmp_path / "public", AXENIX_PUBLIC_URL="https://meet.example/base") as (_, party):
+        for host in ("meet.example", "10.0.0.1"):
+            assert await may(party, "https://meet.example", Host=host)
+            assert not await may(party, "http://meet.example", Host=host)
+        assert await may(party, "http://10.0.0.1:80", Host="10.0.0.1:80"), "that may be how one tries it out"
+        assert not await may(party, "https://evil.example", Host="meet.example", **tls | {"X_Forwarded_Host": "evil"})
+
+
+async def test_links_lead_to_where_the_asker_was_and_only_a_trusted_proxy_says_otherwise(tmp_path: Path) -> None:
+    async def link(party: Party, **headers: str) -> str:
+        said = {name.replace("_", "-"): value for name, value in headers.items()}
+        body = (await asked(party.olga, "GET", f"/api/rooms/{party.slug}", headers=said)).body
+        return str(body["invite_url"].partition("/r/")[0])
+
+    forwarded = {"X_Forwarded_Proto": "https", "X_Forwarded_Host": "meet.example"}
+    async with party_at(tmp_path / "trusting", AXENIX_TRUSTED_PROXIES="127.0.0.1") as (_, party):
+        assert await link(party, **forwarded) == "https://meet.example"
+        assert await link(party) == party.api.base_url
+        assert await link(party, X_Forwarded_Proto="javascript") == party.api.base_url
+    async with party_at(tmp_path / "alone") as (_, party):
+        assert await link(party, **forwarded) == party.api.base_url
+        for nonsense in ('x"><script>', "a b", "user@meet.example", "meet.example/path", ""):
+            assert await link(party, Host=nonsense) == "", "relative to wherever one is"

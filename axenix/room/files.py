@@ -10,6 +10,8 @@ from axenix.room import commands as c
 from axenix.room import events as e
 from axenix.room.permits import Case, member, moderator
 
+RECORDINGS = 1000
+"""Of one room: each is kept in memory while the room is awake."""
 SERVER = 0
 """The user id of the server itself: the sweeper, when a time to live is over."""
 
@@ -21,6 +23,8 @@ def change_cover(case: Case, command: c.ChangeCover) -> list[e.Event]:
 
 
 def add_recording(case: Case, command: c.AddRecording) -> list[e.Entry]:
+    if len(case.room.recordings) >= RECORDINGS:
+        raise Refused("quota_exceeded", f"A room has at most {RECORDINGS} recordings; delete some first.")
     added = e.RecordingAdded(
         title=command.title, duration_sec=command.duration_sec, size=command.size, mime=command.mime,
         sha256=command.sha256, uploader_user_id=case.who.user_id, expires_at=command.expires_at,

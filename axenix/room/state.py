@@ -6,7 +6,7 @@ process: who is connected, and who has just been lost. Here are data and questio
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct, field
@@ -14,6 +14,7 @@ from msgspec import Struct, field
 from axenix.room.events import KeyMode, Participant, Role
 from axenix.room.moment import Moment
 
+Status = Literal["active", "lost", "left", "banned"]
 RANK: dict[Role, int] = {"guest": 0, "admin": 1, "owner": 2}
 CIDS_KEPT = 1000
 DELETED_KEPT = 100
@@ -192,8 +193,7 @@ def online_count(room: Room) -> int:
     return len(room.presence.sockets) + len(room.presence.heard)
 
 
-def status(room: Room, member: Member, now: Moment) -> str:
-    """One of active, lost, left, banned."""
+def status(room: Room, member: Member, now: Moment) -> Status:
     if member.inside:
         return "active" if present(room, member.user_id) else "lost"
     return "banned" if member.banned(now) else "left"

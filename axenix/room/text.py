@@ -30,6 +30,12 @@ _INVISIBLE = re.compile("[\xad\u034f\u061c\u115f\u1160\u180b-\u180f\u200b-\u200f
                         "\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]")
 """What Unicode says to draw as nothing (Default_Ignorable_Code_Point)."""
 
+_COMPOSED = 4
+"""So many code points become one when they are composed, at most."""
+
+_MARKS = 30
+"""Marks on one letter: no language needs more (UAX 15, Stream-Safe), and to sort n of them takes n times n steps."""
+
 _CYRILLIC = str.maketrans(
     dict(zip("абвгґдезиіійклмнопрстуўфцыэћјђ", "abvggdeziiijklmnoprstuufcyecjd"))
     | dict(ё="yo", ж="zh", й="y", х="kh", ц="ts", ч="ch", ш="sh", щ="shch", ъ="", ь="", ю="yu", я="ya", є="ye",
@@ -42,7 +48,9 @@ def clean_name(raw: str, limit: int, field: str, least: int = 1) -> str:
 
     Composed (NFC), so that one name typed on two systems is one name; not NFKC, which would redraw what people chose.
     """
-    name = unicodedata.normalize("NFC", _BIDI.sub("", _CONTROLS.sub("", raw))).strip()
+    name = _BIDI.sub("", _CONTROLS.sub("", raw)).strip()
+    if len(name) <= limit * _COMPOSED:  # what is longer stays too long, and composing it may take half a minute
+        name = unicodedata.normalize("NFC", name).strip()
     if not _visible(name):
         name = ""
     if not least <= len(name) <= limit:
@@ -85,8 +93,19 @@ def _visible(text: str) -> bool:
 
 def _plain(text: str) -> str:
     """What the eye takes it for: without case, width and other forms of the same letters (UAX 15, NFKC)."""
-    folded = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold()
+    folded = unicodedata.normalize("NFKC", _few_marks(_INVISIBLE.sub("", text))).casefold()
     return unicodedata.normalize("NFKC", folded)
+
+
+def _few_marks(text: str) -> str:
+    if text.isascii() or len(text) <= _MARKS:
+        return text
+    kept, marks = [], 0
+    for letter in text:
+        marks = marks + 1 if unicodedata.combining(letter) else 0
+        if marks <= _MARKS:
+            kept.append(letter)
+    return "".join(kept)
 
 
 @lru_cache(maxsize=4096)

@@ -105,6 +105,11 @@ class Catalogue:
             lambda db: db.execute("SELECT count(*) FROM rooms WHERE created_by = ?", (user_id,)).fetchone()[0])
         return count
 
+    async def count(self) -> int:
+        """How many rooms there are."""
+        count: int = await self._database.read(lambda db: db.execute("SELECT count(*) FROM rooms").fetchone()[0])
+        return count
+
     async def awake(self) -> list[tuple[int, str]]:
         """Number and slug of the rooms in which something has happened since they last went to sleep."""
         return await self._database.read(

@@ -26,6 +26,7 @@ from axenix.store.sweep import Sweeper
 from axenix.store.trouble import Trouble
 from axenix.store.wal import Wal
 from axenix.store.writer import Call, Job, Writer
+from axenix.tally import Tally
 
 T = TypeVar("T")
 
@@ -39,6 +40,7 @@ class Database:
     _writer: Writer
 
     def __init__(self, folder: Path, on_fatal: Callable[[str, int], None]) -> None:
+        self.tally = Tally()
         self._folder = folder
         self._trouble = Trouble(on_fatal)
         self._readers: list[aiosqlite.Connection] = []
@@ -74,9 +76,9 @@ class Database:
         await connection.create_function("tombstone", 1, tombstone, deterministic=True)
         wal = Wal(connection, trouble)
         ending.push_async_callback(wal.close)
-        self._writer = Writer(connection, wal, trouble)
+        self._writer = Writer(connection, wal, trouble, self.tally)
         ending.push_async_callback(self._writer.close)
-        self.sweeper = Sweeper(self._writer, trouble)
+        self.sweeper = Sweeper(self._writer, trouble, self.tally)
         ending.push_async_callback(self.sweeper.close)
         for _ in range(READERS):
             reader = await ending.enter_async_context(connect(path))

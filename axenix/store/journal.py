@@ -93,6 +93,7 @@ class Batch(Job):
 
     def add(self, room: int, held: Held, writing: Writing, future: asyncio.Future[None]) -> None:
         self._waiting.append((held, future))
+        self.events += len(writing.lines)
         for line in writing.lines:
             self._values += room, line.seq, int(line.kind), line.body, line.aside
             if line.redacts is not None:

@@ -12,6 +12,7 @@ from axenix.errors import Refused
 from axenix.store.connection import cancel
 from axenix.store.trouble import Trouble
 from axenix.store.writer import Call, Writer
+from axenix.tally import Tally
 
 STEP = 500
 """Rows of a table in one transaction."""
@@ -54,8 +55,9 @@ def purge_below_floor(db: sqlite3.Connection, room: int, purged: int, floor: int
 
 
 class Sweeper:
-    def __init__(self, writer: Writer, trouble: Trouble) -> None:
+    def __init__(self, writer: Writer, trouble: Trouble, tally: Tally) -> None:
         self._writer = writer
+        self._tally = tally
         self._wake = asyncio.Event()
         self._wake.set()  # for what an earlier process has left
         self._task = asyncio.create_task(self._run())
@@ -75,6 +77,7 @@ class Sweeper:
             try:
                 while await self._step():
                     await asyncio.sleep(PAUSE)
+                self._tally.sweeps["database"] += 1
             except Refused:
                 await asyncio.sleep(RETRY)
                 self._wake.set()

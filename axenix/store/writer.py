@@ -19,6 +19,7 @@ from axenix.errors import Refused
 from axenix.store.connection import in_thread
 from axenix.store.trouble import Trouble
 from axenix.store.wal import Wal
+from axenix.tally import Tally
 
 T = TypeVar("T")
 
@@ -36,6 +37,8 @@ class Job(ABC):
     """Being written, or refused: nothing can be added to the job any more."""
     leaves_traces = False
     """It deletes what must not stay in the log either."""
+    events = 0
+    """How many it writes."""
 
     @property
     def is_one_statement(self) -> bool:
@@ -102,8 +105,9 @@ def probe(db: sqlite3.Connection) -> None:
 
 
 class Writer:
-    def __init__(self, connection: aiosqlite.Connection, wal: Wal, trouble: Trouble) -> None:
+    def __init__(self, connection: aiosqlite.Connection, wal: Wal, trouble: Trouble, tally: Tally) -> None:
         self._connection = connection
+        self._tally = tally
         self._wal = wal
         self._trouble = trouble
         self._refusal: str | None = None
@@ -156,7 +160,7 @@ class Writer:
 
     async def _write_group(self) -> None:
         group = self._take()
-        self._busy_since = self._loop.time()
+        self._busy_since = began = self._loop.time()
         try:
             rows = await in_thread(self._connection, partial(commit, group))
         except Exception as error:
@@ -164,6 +168,8 @@ class Writer:
             return
         finally:
             self._busy_since = None
+        self._tally.commits.add(self._loop.time() - began)
+        self._tally.batches.add(sum([job.events for job in group]))
         self._wal.grew(rows)
         if any(job.leaves_traces for job in group):
             await self._wal.wipe()

@@ -19,12 +19,18 @@ def client_address(remote: str | None, forwarded_for: str | None, trusted_proxie
     if nearest is None:
         return remote or "unknown"  # a Unix socket has no address
     hops = (forwarded_for or "").split(",")
-    while hops and any(nearest in network for network in proxies):
+    while hops and _is_in(nearest, proxies):
         further = _parse(hops.pop())
         if further is None:
             break
         nearest = further
     return str(nearest)
+
+
+def is_among(address: str, networks: Iterable[Network]) -> bool:
+    """Whether this is an address in one of the networks."""
+    parsed = _parse(address)
+    return parsed is not None and _is_in(parsed, networks)
 
 
 def throttle_key(address: str) -> str:
@@ -33,6 +39,10 @@ def throttle_key(address: str) -> str:
     if isinstance(parsed, IPv6Address):
         return str(IPv6Network((int(parsed), 64), strict=False))
     return str(parsed or address)
+
+
+def _is_in(address: IPv4Address | IPv6Address, networks: Iterable[Network]) -> bool:
+    return any(address in network for network in networks)
 
 
 def _parse(raw: str) -> IPv4Address | IPv6Address | None:

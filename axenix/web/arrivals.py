@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 
 from axenix.errors import Refused
 from axenix.store.files import Draft
+from axenix.tally import Tally
 
 AT_ONCE = 2
 """Uploads of one person."""
@@ -26,7 +27,8 @@ class Stoppable(Protocol):
 class Uploads:
     """What is going on now, and nothing that outlives it."""
 
-    def __init__(self) -> None:
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
         self._people: Counter[int] = Counter()
         self._arriving: dict[str | None, list[Draft]] = {}
         self.bodies: dict[str, Stoppable] = {}
@@ -38,11 +40,18 @@ class Uploads:
         if self._people[user_id] >= AT_ONCE:
             raise Refused("rate_limited", f"At most {AT_ONCE} uploads of one person at once.", retry_after=5.0)
         self._people[user_id] += 1
+        outcome = "failed"
         try:
             yield
+            outcome = "done"
         finally:
+            self._tally.uploads[outcome] += 1
             self._people[user_id] -= 1
             self._people += Counter()  # forgets those who are at zero
+
+    @property
+    def running(self) -> int:
+        return self._people.total()
 
     @contextmanager
     def into(self, slug: str | None, draft: Draft) -> Iterator[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TypedDict
 
 from aiohttp import web
 from msgspec import Struct
@@ -15,6 +15,7 @@ from axenix.store.people import Person
 from axenix.web.foreign import shown_by
 from axenix.web.guard import address, answer, body, must_be, whoever
 from axenix.web.house import House, house_of
+from axenix.web.shapes import GuestPass
 
 routes = web.RouteTableDef()
 
@@ -34,7 +35,7 @@ async def guest(request: web.Request) -> web.Response:
         raise Refused("forbidden", "Your site issues your tokens; ask it for a new one.")
     if person is None:
         person = await welcome(request, "Guest" if wanted.nickname is None else wanted.nickname)
-    return answer({**pass_for(house, person), "user": person.shown()}, 201)
+    return answer(GuestPass(user_id=person.id, user=person.shown(), **signed(house, person)), 201)
 
 
 async def welcome(request: web.Request, nickname: str, public_key_pem: str | None = None) -> Person:
@@ -46,9 +47,11 @@ async def welcome(request: web.Request, nickname: str, public_key_pem: str | Non
     return await house.people.create(nickname, public_key_pem)
 
 
-def pass_for(house: House, person: Person) -> dict[str, Any]:
+class Signed(TypedDict):
+    access_token: str
+    expires_in: int
+
+
+def signed(house: House, person: Person) -> Signed:
     ttl = house.config.token_ttl
-    return {
-        "access_token": tokens.issue(house.secret, person.id, time.time(), ttl), "token_type": "bearer",
-        "expires_in": ttl, "user_id": person.id,
-    }
+    return {"access_token": tokens.issue(house.secret, person.id, time.time(), ttl), "expires_in": ttl}

@@ -9,6 +9,7 @@ from axenix.store.files import at_the_disk, remove
 from axenix.web.guard import answer, user
 from axenix.web.house import house_of
 from axenix.web.pictures import remove_old, take_picture
+from axenix.web.shapes import AvatarShown
 from axenix.web.users import oneself
 
 routes = web.RouteTableDef()
@@ -31,4 +32,4 @@ async def upload(request: web.Request) -> web.Response:
             raise
         house.show(changed)
         await remove_old(house.files.avatars, before.avatar_url if before else None)
-    return answer({"avatar_url": url})
+    return answer(AvatarShown(url))

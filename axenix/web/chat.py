@@ -13,6 +13,7 @@ from axenix.room.commands import MAX_ID, Cid, DeleteChat, PostChat
 from axenix.rooms import clock
 from axenix.web.guard import answer, body, number, path_id, slug_of, user
 from axenix.web.house import House, house_of
+from axenix.web.shapes import Done
 
 routes = web.RouteTableDef()
 
@@ -54,7 +55,7 @@ async def delete(request: web.Request) -> web.Response:
     if told.get("deleted"):
         raise Refused("message_not_found")
     await house.rooms.ask(slug, p.Who(person.id), DeleteChat(line.seq, told["user_id"]))
-    return answer({"ok": True})
+    return answer(Done())
 
 
 async def message(house: House, room_id: int, seq: int) -> Line:

@@ -13,6 +13,7 @@ from axenix.store.files import at_the_disk, remove
 from axenix.web.guard import answer, slug_of, user, whoever
 from axenix.web.house import House, house_of
 from axenix.web.pictures import remove_old, take_picture
+from axenix.web.shapes import CoverShown, Done
 
 routes = web.RouteTableDef()
 
@@ -31,7 +32,7 @@ async def upload(request: web.Request) -> web.Response:
     except Refused:
         await at_the_disk(remove, place)
         raise
-    return answer({"cover_url": url})
+    return answer(CoverShown(url))
 
 
 @routes.get("/api/covers/{slug}")
@@ -42,14 +43,14 @@ async def read(request: web.Request) -> web.Response:
         raise Refused("room_not_found")
     if listed.cover_url is None:
         raise Refused("cover_not_found")
-    return answer({"cover_url": listed.cover_url})
+    return answer(CoverShown(listed.cover_url))
 
 
 @routes.delete("/api/covers/{slug}")
 async def delete(request: web.Request) -> web.Response:
     person, house, slug = await user(request), house_of(request), slug_of(request)
     await change(house, slug, p.Who(person.id), None)
-    return answer({"ok": True})
+    return answer(Done())
 
 
 async def change(house: House, slug: str, who: p.Who, url: str | None) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import Any
 
 from aiohttp import web
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from axenix.errors import Refused
 from axenix.lines import read_line
@@ -17,9 +17,10 @@ from axenix.room.events import Event, KeyChanged
 from axenix.room.state import Room, present
 from axenix.room_keys import ALGO, WRAPPED_BY, check_share, make_wraps
 from axenix.rooms import clock
+from axenix.web import shapes
 from axenix.web.guard import answer, body, number, path_id, slug_of, user
 from axenix.web.house import House, house_of
-from axenix.web.participants import asker
+from axenix.web.participants import Nothing, asker
 
 routes = web.RouteTableDef()
 
@@ -38,27 +39,22 @@ class NewEpoch(Struct):
     shares: list[Share]
 
 
-class Nothing(Struct):
-    pass
-
-
 @routes.get("/api/crypto/{slug}")
 async def state(request: web.Request) -> web.Response:
     person = await user(request)
 
-    def view(room: Room) -> dict[str, Any]:
+    def view(room: Room) -> shapes.KeyStanding:
         member = p.standing(room, person.id, clock())
         stale = room.key.stale_at is not None
-        return {"key_epoch": room.key_epoch, "mode": room.key.mode, "stale": stale, "my_epochs": sorted(member.shares),
-                "members": those_here(room)}
+        return shapes.KeyStanding(room.key_epoch, room.key.mode, stale, sorted(member.shares), those_here(room))
 
     return answer(await house_of(request).rooms.read(slug_of(request), view))
 
 
-def those_here(room: Room) -> list[dict[str, Any]]:
+def those_here(room: Room) -> list[shapes.KeyHolder]:
     """Whom a new key is for: those among them who have a device key."""
     keys, holders = room.presence.device_keys, room.key.holders
-    return [{"user_id": user_id, "x25519_b64": keys.get(user_id), "has_share": user_id in holders}
+    return [shapes.KeyHolder(user_id, keys.get(user_id), user_id in holders)
             for user_id in room.members if present(room, user_id)]
 
 
@@ -75,9 +71,10 @@ async def init(request: web.Request) -> web.Response:
         p.moderator(p.Case(room, who, clock()))
         return room.key_epoch + 1, inside(room)
 
-    def after(room: Room) -> dict[str, Any]:
+    def after(room: Room) -> shapes.KeyDistributed:
         skipped = [user_id for user_id in inside(room) if user_id not in room.key.holders]
-        return {**named(room, room.key_epoch), "distributed": len(room.key.holders), "skipped": skipped}
+        present = asdict(named(room, room.key_epoch))
+        return shapes.KeyDistributed(**present, distributed=len(room.key.holders), skipped=skipped)
 
     key_epoch, user_ids = await house.rooms.read(slug, before)
     wraps = await asyncio.to_thread(make_wraps, await rsa_keys(house, user_ids))
@@ -131,7 +128,7 @@ async def my_key(request: web.Request) -> web.Response:
     person, house, slug = await asker(request), house_of(request), slug_of(request)
     wanted = number(request, "key_epoch", -1, 0, MAX_ID)
 
-    def view(room: Room) -> tuple[dict[str, Any], int]:
+    def view(room: Room) -> tuple[shapes.KeyNamed, int]:
         member = p.standing(room, person.id, clock())
         key_epoch = room.key_epoch if wanted < 0 else wanted
         if key_epoch not in member.shares:
@@ -141,7 +138,7 @@ async def my_key(request: web.Request) -> web.Response:
     found, seq = await house.rooms.read(slug, view)
     event, wrapped = await wrap_in(house, slug, seq, person.id)
     mode = event.mode if isinstance(event, KeyChanged) else "e2e"  # only a browser shares a key with newcomers
-    return answer({**found, "wrap_algo": WRAPPED_BY[mode], "wrapped_key_b64": wrapped})
+    return answer(shapes.MyKey(**asdict(found), wrap_algo=WRAPPED_BY[mode], wrapped_key_b64=wrapped))
 
 
 async def wrap_in(house: House, slug: str, seq: int, user_id: int) -> tuple[Event, str]:
@@ -153,5 +150,5 @@ async def wrap_in(house: House, slug: str, seq: int, user_id: int) -> tuple[Even
     return event, aside.shares[user_id]
 
 
-def named(room: Room, key_epoch: int) -> dict[str, Any]:
-    return {"room_key_id": room.key_ids[key_epoch], "key_epoch": key_epoch, "algo": ALGO}
+def named(room: Room, key_epoch: int) -> shapes.KeyNamed:
+    return shapes.KeyNamed(room.key_ids[key_epoch], key_epoch, ALGO)

@@ -11,6 +11,7 @@ from axenix.room_keys import check_device_key
 from axenix.store.people import Person
 from axenix.web.guard import answer, body, user
 from axenix.web.house import House, house_of
+from axenix.web.shapes import DeviceKeyKept
 
 routes = web.RouteTableDef()
 
@@ -28,7 +29,7 @@ async def put(request: web.Request) -> web.Response:
     changed = await house.people.update(person.id, device_key=key)
     for actor in house.rooms.awake():
         actor.tell(Who(person.id), ShowDeviceKey(changed.device_key))
-    return answer({"user_id": person.id, "x25519_b64": changed.device_key})
+    return answer(DeviceKeyKept(person.id, changed.device_key))
 
 
 async def show_latest(house: House, slug: str, joined: Person) -> None:

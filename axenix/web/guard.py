@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
@@ -15,11 +16,13 @@ from aiohttp import web
 from axenix import tokens
 from axenix.errors import Refused
 from axenix.room.commands import MAX_ID
-from axenix.room.text import SLUG, clean_name
+from axenix.room.text import SLUG
 from axenix.store.people import Person
-from axenix.web.addresses import client_address, throttle_key
-from axenix.web.foreign import TOKEN, Site, must_be_good_here
-from axenix.web.house import House, house_of
+from axenix.web.accounts import ID, ID_HEADER, REASON, USER, method_of, route_of
+from axenix.web.addresses import client_address, is_among, throttle_key
+from axenix.web.foreign import TOKEN, must_be_good_here
+from axenix.web.house import house_of
+from axenix.web.visas import foreigner
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +36,10 @@ SAFE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 
+HOST = re.compile(r"([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
+READING = {"GET", "HEAD", "OPTIONS"}
+BODY_SECONDS = 20.0
+"""What a JSON body may take to come."""
 TUS_ASKS = (
     "Tus-Resumable, Upload-Length, Upload-Defer-Length, Upload-Offset, Upload-Metadata, Upload-Checksum, Upload-Concat"
 )
@@ -51,8 +58,8 @@ def answer(body: Any, status: int = 200) -> web.Response:
     return web.Response(body=data, status=status, content_type="application/json")
 
 
-def refusal(refused: Refused) -> web.Response:
-    response = answer(refused.body(), refused.status)
+def refusal(refused: Refused, **more: object) -> web.Response:
+    response = answer({**refused.body(), **more}, refused.status)
     if refused.retry_after is not None:
         response.headers["Retry-After"] = str(max(1, round(refused.retry_after)))
     if refused.status == 401:
@@ -78,26 +85,35 @@ async def errors_become_answers(request: web.Request, handler: Handler) -> web.S
 def answer_to(request: web.Request, error: Exception) -> web.Response:
     match error:
         case Refused():
-            return refusal(error)
+            return note(request, error.reason, refusal(error))
         case web.HTTPRequestEntityTooLarge():
-            return refusal(Refused("too_large"))
+            return note(request, "too_large", refusal(Refused("too_large")))
         case web.HTTPMethodNotAllowed(allowed_methods=allowed) if allowed != {"OPTIONS"}:
-            response = plain(error)
+            response = plain(request, error)
             response.headers["Allow"] = error.headers["Allow"]
             return response
         case web.HTTPMethodNotAllowed():  # only the preflight of CORS answers here, as it does everywhere
-            return plain(web.HTTPNotFound())
+            return plain(request, web.HTTPNotFound())
         case web.HTTPException():
-            return plain(error)
+            return plain(request, error)
         case ConnectionError():  # the client has gone, and nobody hears this
             return web.Response(status=400)
-    log.error("%s %s failed", request.method, request.path, exc_info=error)
-    return answer({"detail": "A fault of the server; it has been logged.", "reason": "internal"}, 500)
+    log.error("%s %s failed", method_of(request), route_of(request), exc_info=error)
+    fault = {"detail": "A fault of the server; it has been logged.", "reason": "internal"}
+    return note(request, "internal", answer({**fault, "request_id": request.get(ID)}, 500))
 
 
-def plain(error: web.HTTPException) -> web.Response:
+def note(request: web.Request, reason: str, response: web.Response) -> web.Response:
+    request[REASON] = reason
+    house_of(request).tally.refusals[reason] += 1
+    return response
+
+
+def plain(request: web.Request, error: web.HTTPException) -> web.Response:
     """What aiohttp says by itself, in the shape of all refusals: there is no such path, or no such method there."""
-    return answer({"detail": error.reason, "reason": error.reason.lower().replace(" ", "_")}, error.status)
+    reason = error.reason.lower().replace(" ", "_")
+    response = answer({"detail": error.reason, "reason": reason}, error.status)
+    return note(request, reason, response) if error.status >= 400 else response
 
 
 # ---- origins --------------------------------------------------------------------------------------------------------
@@ -108,17 +124,25 @@ def origin_allowed(request: web.Request) -> bool:
     origin = request.headers.get("Origin")
     if origin is None:
         return True
-    config = house_of(request).config
-    own = {request.host.lower(), (config.public_url or "").partition("://")[2].partition("/")[0].lower()} - {""}
-    allowed = config.allowed_origins
-    return "*" in allowed or origin.lower() in allowed or origin.lower().partition("://")[2] in own
+    allowed = house_of(request).config.allowed_origins
+    return "*" in allowed or origin.lower() in allowed or origin.lower() in own_origins(request)
+
+
+def own_origins(request: web.Request) -> set[str]:
+    """With TLS always, since a proxy may have ended it unseen; without only where nothing speaks of TLS."""
+    public = re.match("https?://[^/]+", (house_of(request).config.public_url or "").lower())
+    here, own = asked_at(request).lower(), {public[0]} if public else set()
+    host = here.partition("://")[2]
+    if host and not (public and public[0].endswith(f"://{host}")):
+        own.add(here)
+    return own | ({f"https://{host}"} if host else set())
 
 
 def _allow_origin(request: web.Request, response: web.StreamResponse) -> None:
     origin = request.headers.get("Origin")
     if origin is not None and origin_allowed(request):
         response.headers["Access-Control-Allow-Origin"] = origin
-        response.headers["Access-Control-Expose-Headers"] = f"Retry-After, {TUS_TELLS}"
+        response.headers["Access-Control-Expose-Headers"] = f"Retry-After, {ID_HEADER}, {TUS_TELLS}"
         response.headers.add("Vary", "Origin")
 
 
@@ -128,9 +152,19 @@ async def preflight(request: web.Request) -> web.Response:
         raise Refused("forbidden", "Pages of this origin may not use this server (AXENIX_ALLOWED_ORIGINS).")
     return web.Response(status=204, headers={
         "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, HEAD",
-        "Access-Control-Allow-Headers": f"Authorization, Content-Type, {TUS_ASKS}",
+        "Access-Control-Allow-Headers": f"Authorization, Content-Type, {ID_HEADER}, {TUS_ASKS}",
         "Access-Control-Max-Age": "600",
     })
+
+
+def asked_at(request: web.Request) -> str:
+    """Our address as the client wrote it, such as https://meet.example; a trusted proxy says what it was. Or ""."""
+    scheme, host = request.scheme, request.host
+    if is_among(request.remote or "", house_of(request).config.trusted_proxies):
+        forwarded = request.headers.get("X-Forwarded-Proto", "").lower()
+        scheme = forwarded if forwarded in ("http", "https") else scheme
+        host = request.headers.get("X-Forwarded-Host", host).rpartition(",")[2].strip()
+    return f"{scheme}://{host}" if HOST.fullmatch(host) else ""
 
 
 # ---- who ------------------------------------------------------------------------------------------------------------
@@ -153,8 +187,16 @@ async def whoever(request: web.Request) -> Person | None:
     person = None
     if "Authorization" in request.headers:
         person, _ = await known(request, bearer(request) or "")
+        not_too_often(request, person)
     must_be_named(request, person)
     return person
+
+
+def not_too_often(request: web.Request, person: Person) -> None:
+    changes = house_of(request).changes
+    if changes is not None and request.method not in READING:
+        if wait := changes[str(person.id)].take(time.monotonic()):
+            raise Refused("rate_limited", retry_after=round(wait, 3))
 
 
 def must_be_named(request: web.Request, person: Person | None) -> None:
@@ -176,22 +218,8 @@ async def known(request: web.Request, raw: str) -> tuple[Person, tokens.Token]:
     if person is None:
         raise Refused("invalid_token", "The token's user is not known here; ask for a new one.")
     request[TOKEN] = token
+    request[USER] = person.id
     return person, token
-
-
-async def foreigner(house: House, site: Site, raw: str) -> tokens.Token:
-    """Somebody of another site, who is the same person here each time and is called as there."""
-    visa = site.verify(raw, time.time())
-    try:
-        name = None if visa.name is None else clean_name(visa.name, 80, "name")
-    except Refused as refused:
-        raise Refused("invalid_token", refused.detail) from None
-    number, new_name = await house.foreigners.find_or_make(visa.sub, name)
-    if new_name is not None:
-        house.show(await house.people.update(number, nickname=new_name))
-        await house.foreigners.applied(visa.sub, new_name)
-    role = "guest" if visa.role == "member" else visa.role
-    return tokens.Token(number, visa.exp, True, visa.room, role)
 
 
 async def user(request: web.Request) -> Person:
@@ -247,9 +275,12 @@ async def _raw(request: web.Request) -> bytes:
         charset = (request.charset or "utf-8").lower().replace("_", "-")
         if charset not in ("utf-8", "utf8", "us-ascii", "ascii"):
             raise Refused("unsupported_media_type", "JSON is UTF-8.")
-        return (await request.read()).strip() or b"{}"
+        async with asyncio.timeout(BODY_SECONDS):
+            return (await request.read()).strip() or b"{}"
+    except TimeoutError:
+        raise Refused("bad_json", f"The body did not arrive within {BODY_SECONDS:g} s.") from None
     except (web.RequestPayloadError, ValueError) as error:
-        log.debug("%s: a body that cannot be read: %r", request.path, error)
+        log.debug("%s: a body that cannot be read: %s", route_of(request), type(error).__name__)
         raise Refused("bad_json") from None
 
 

@@ -15,6 +15,7 @@ from collections.abc import Container
 
 from aiohttp import web
 
+from axenix.web.accounts import ID, ID_HEADER
 from axenix.web.socket import Socket
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -27,7 +28,7 @@ def switch_protocols(request: web.Request, offers: Container[str], max_behind: i
     `offers` are the subprotocols we speak. Nothing but the handler's own return may be done with the request after it.
     """
     lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade",
-             f"Sec-WebSocket-Accept: {accept_of(request)}"]
+             f"Sec-WebSocket-Accept: {accept_of(request)}", f"{ID_HEADER}: {request[ID]}"]
     for wish in request.headers.get("Sec-WebSocket-Protocol", "").split(","):
         if wish.strip() in offers:
             lines.append(f"Sec-WebSocket-Protocol: {wish.strip()}")

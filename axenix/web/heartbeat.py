@@ -1,4 +1,4 @@
-"""Pings for all sockets from one place: whoever has been silent for too long is lost."""
+"""Pings for all sockets from one place: whoever has been silent for too long is lost. The doorway is swept as well."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ async def beat(house: House) -> None:
     while True:
         await asyncio.sleep(min(LOOK_SECONDS, PING_SECONDS / 4))
         now = asyncio.get_running_loop().time()
+        house.doorway.sweep(now)
         for socket in list(house.sockets):
             if now - socket.heard_at > SILENCE_SECONDS:
                 socket.cut_off()

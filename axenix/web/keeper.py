@@ -35,6 +35,7 @@ async def keep(house: House, leftover: Leftover) -> None:
             for slug in await at_the_disk(rooms_with_expired, house, time.time()):
                 await expire(house, slug)
             await forget_all(house, lambda upload: upload.expires <= time.time())
+            house.tally.sweeps["files"] += 1
         except OSError as error:
             log.warning("what is past its end stays for now: %s", error)
         await asyncio.sleep(EVERY)

@@ -6,13 +6,14 @@ from typing import Any, Literal
 
 import orjson
 from aiohttp import web
-from msgspec import Struct
+from msgspec import Struct, convert
 
 from axenix.lines import Line
 from axenix.room import commands as c
 from axenix.room import permits as p
 from axenix.room.state import Room
 from axenix.rooms import clock
+from axenix.web import shapes
 from axenix.web.guard import answer, body, number, slug_of, user
 from axenix.web.house import house_of
 
@@ -23,15 +24,15 @@ class Named(Struct):
     user_id: c.Id
 
 
-ACTIONS: dict[str, tuple[type[Any], tuple[str, ...]]] = {
+ACTIONS: dict[str, tuple[type[Any], type[Struct]]] = {
     # action         body              what the answer shows of the member acted upon
-    "promote_admin": (Named,           ("role",)),
-    "demote_admin":  (Named,           ("role",)),
-    "kick":          (c.Kick,          ()),
-    "unban":         (c.Unban,         ()),
-    "force_mute":    (c.ForceMute,     ("admin_muted", "mic_muted")),
-    "force_video":   (c.ForceVideoOff, ("admin_video_off", "cam_off")),
-    "speak":         (c.LetSpeak,      ("can_speak",)),
+    "promote_admin": (Named,           shapes.RoleGiven),
+    "demote_admin":  (Named,           shapes.RoleGiven),
+    "kick":          (c.Kick,          shapes.ActedUpon),
+    "unban":         (c.Unban,         shapes.ActedUpon),
+    "force_mute":    (c.ForceMute,     shapes.Muted),
+    "force_video":   (c.ForceVideoOff, shapes.VideoOff),
+    "speak":         (c.LetSpeak,      shapes.Speech),
 }
 ROLES: dict[str, Literal["admin", "guest"]] = {"promote_admin": "admin", "demote_admin": "guest"}
 
@@ -43,8 +44,8 @@ async def act(request: web.Request) -> web.Response:
     wanted: Any = await body(request, shape, person)
     command = c.SetRole(wanted.user_id, ROLES[action]) if action in ROLES else wanted
 
-    def view(room: Room) -> dict[str, Any]:
-        return {name: getattr(room.members[wanted.user_id], name) for name in ("user_id", *shown)}
+    def view(room: Room) -> Struct:
+        return convert(room.members[wanted.user_id], shown, from_attributes=True)
 
     return answer(await house_of(request).rooms.ask(slug, p.Who(person.id), command, view))
 
@@ -53,16 +54,15 @@ async def act(request: web.Request) -> web.Response:
 async def bans(request: web.Request) -> web.Response:
     person = await user(request)
 
-    def view(room: Room) -> list[dict[str, Any]]:
+    def view(room: Room) -> list[shapes.Ban]:
         now = clock()
         p.moderator(p.Case(room, p.Who(person.id), now))
         return [
-            {"user_id": m.user_id, "nickname": m.nickname, "by_user": m.ban_by, "reason": m.ban_reason,
-             "until": m.ban_until}
+            shapes.Ban(m.user_id, m.nickname, m.ban_by, m.ban_reason, m.ban_until)
             for m in room.members.values() if m.banned(now)
         ]
 
-    return answer({"items": await house_of(request).rooms.read(slug_of(request), view)})
+    return answer(shapes.BanList(await house_of(request).rooms.read(slug_of(request), view)))
 
 
 @routes.get("/api/moderation/{slug}/log")
@@ -71,15 +71,15 @@ async def log(request: web.Request) -> web.Response:
     await house.rooms.read(slug, lambda room: p.moderator(p.Case(room, p.Who(person.id), clock())))
     before, limit = number(request, "before", c.MAX_ID, 0, c.MAX_ID), number(request, "limit", 50, 1, 200)
     lines = await house.journal.moderation((await house.rooms.open(slug)).number, before, limit)
-    return answer({"items": [deed(line) for line in lines]})
+    return answer(shapes.DeedList([deed(line) for line in lines]))
 
 
-def deed(line: Line) -> dict[str, Any]:
+def deed(line: Line) -> shapes.Deed:
     event = orjson.loads(line.body)
-    return {
-        "seq": line.seq, "action": action_of(event), "by_user": event.get("by_user"), "user_id": event.get("user_id"),
-        "reason": event.get("reason"), "created_at": event["created_at"],
-    }
+    return shapes.Deed(
+        seq=line.seq, action=action_of(event), by_user=event.get("by_user"), user_id=event.get("user_id"),
+        reason=event.get("reason"), created_at=event["created_at"],
+    )
 
 
 def action_of(event: dict[str, Any]) -> str:

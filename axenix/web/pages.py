@@ -58,12 +58,17 @@ async def file(request: web.Request) -> web.StreamResponse:
 
 async def sent(request: web.Request, path: Path, more: dict[str, str]) -> web.Response:
     packed = await asyncio.to_thread(packed_now, path)
+    return handed(request, packed, TYPES.get(path.suffix, "application/octet-stream"), more)
+
+
+def handed(request: web.Request, packed: Packed, kind: str, more: dict[str, str]) -> web.Response:
+    """As the client can take it; or nothing, where it has it already."""
     zipped = accepts_gzip(request.headers.get("Accept-Encoding", ""))
     tag = f'"{packed.tag}-gzip"' if zipped else f'"{packed.tag}"'
     headers = {**HEADERS, **more, "ETag": tag, "Vary": "Accept-Encoding"}
     if any(known.value == tag[1:-1] for known in request.if_none_match or ()):
         return web.Response(status=304, headers=headers)
-    headers["Content-Type"] = TYPES.get(path.suffix, "application/octet-stream")
+    headers["Content-Type"] = kind
     if zipped:
         headers["Content-Encoding"] = "gzip"
     return web.Response(body=packed.small if zipped else packed.plain, headers=headers)
@@ -86,5 +91,8 @@ def packed_now(path: Path) -> Packed:
 
 @lru_cache(FILES)
 def pack(path: Path, _changed: int, _size: int) -> Packed:
-    plain = path.read_bytes()
+    return packed_of(path.read_bytes())
+
+
+def packed_of(plain: bytes) -> Packed:
     return Packed(plain, gzip.compress(plain, 9, mtime=0), hashlib.sha256(plain).hexdigest()[:24])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from aiohttp import web
 from msgspec import Meta, Struct
@@ -18,6 +18,7 @@ from axenix.web.device_keys import show_latest
 from axenix.web.guard import answer, body, must_be, slug_of, user
 from axenix.web.house import house_of
 from axenix.web.rooms import guessed_wrong, joining, no_more_guesses
+from axenix.web.shapes import ParticipantList, ParticipantShown
 
 routes = web.RouteTableDef()
 
@@ -32,15 +33,14 @@ class Nothing(Struct):
     pass
 
 
-def participant(room: Room, member: Member, now: Moment) -> dict[str, Any]:
+def participant(room: Room, member: Member, now: Moment) -> ParticipantShown:
     state = status(room, member, now)
-    return {
-        "user_id": member.user_id, "nickname": member.nickname, "avatar_url": member.avatar_url, "role": member.role,
-        "status": state, "is_online": state == "active",
-        "last_seen": last_seen(room, member, now),
-        "mic_muted": member.mic_muted, "cam_off": member.cam_off, "hand_raised": member.user_id in room.hands_up,
-        "admin_muted": member.admin_muted, "admin_video_off": member.admin_video_off, "can_speak": member.can_speak,
-    }
+    return ParticipantShown(
+        user_id=member.user_id, nickname=member.nickname, avatar_url=member.avatar_url, role=member.role,
+        status=state, is_online=state == "active", last_seen=last_seen(room, member, now),
+        mic_muted=member.mic_muted, cam_off=member.cam_off, hand_raised=member.user_id in room.hands_up,
+        admin_muted=member.admin_muted, admin_video_off=member.admin_video_off, can_speak=member.can_speak,
+    )
 
 
 def last_seen(room: Room, member: Member, now: Moment) -> str | None:
@@ -57,13 +57,13 @@ async def everyone(request: web.Request) -> web.Response:
     if not wanted <= STATUSES:
         raise Refused("bad_payload", f"`status` is one or more of {', '.join(sorted(STATUSES))}.")
 
-    def view(room: Room) -> list[dict[str, Any]]:
+    def view(room: Room) -> list[ParticipantShown]:
         now = clock()
         p.standing(room, person.id, now)
         shown = [participant(room, member, now) for member in room.members.values()]
-        return [each for each in shown if each["status"] in wanted]
+        return [each for each in shown if each.status in wanted]
 
-    return answer({"participants": await house_of(request).rooms.read(slug_of(request), view)})
+    return answer(ParticipantList(await house_of(request).rooms.read(slug_of(request), view)))
 
 
 @routes.post("/api/participants/{slug}/join")
@@ -109,7 +109,7 @@ async def asker(request: web.Request) -> Person:
 
 
 async def act(request: web.Request, person: Person, command: Join | Beat | Leave) -> web.Response:
-    def view(room: Room) -> dict[str, Any]:
+    def view(room: Room) -> ParticipantShown:
         return participant(room, room.members[person.id], clock())
 
     return answer(await house_of(request).rooms.ask(slug_of(request), p.Who(person.id), command, view))

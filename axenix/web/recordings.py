@@ -7,7 +7,6 @@ import re
 import secrets
 import time
 from functools import partial
-from typing import Any
 
 from aiohttp import web
 
@@ -25,6 +24,7 @@ from axenix.store.files import at_the_disk
 from axenix.store.people import Person
 from axenix.web.guard import answer, path_id, slug_of, user
 from axenix.web.house import House, house_of
+from axenix.web.shapes import Done, RecordingList, RecordingShown
 from axenix.web.uploads import Form, Terms, form
 
 routes = web.RouteTableDef()
@@ -44,7 +44,7 @@ async def upload(request: web.Request) -> web.Response:
         return answer(await keep(house, slug, person, arrived), 201)
 
 
-async def keep(house: House, slug: str, person: Person, arrived: Form) -> dict[str, Any]:
+async def keep(house: House, slug: str, person: Person, arrived: Form) -> RecordingShown:
     media, draft = media_types.recording(arrived.head), arrived.draft
     assert media is not None  # the form was checked
     name = new_name(house, media)
@@ -61,12 +61,12 @@ async def keep(house: House, slug: str, person: Person, arrived: Form) -> dict[s
         raise
 
 
-async def add(house: House, slug: str, person: Person, command: AddRecording) -> dict[str, Any]:
+async def add(house: House, slug: str, person: Person, command: AddRecording) -> RecordingShown:
     """The file is in its place; now the room hears of it."""
-    def view(room: Room) -> dict[str, Any]:
+    def view(room: Room) -> RecordingShown:
         return next(shown(house, slug, each, person) for each in room.recordings.values() if each.name == command.name)
 
-    added: dict[str, Any] = await house.rooms.ask(slug, p.Who(person.id), command, view)
+    added: RecordingShown = await house.rooms.ask(slug, p.Who(person.id), command, view)
     return added
 
 
@@ -74,18 +74,18 @@ async def add(house: House, slug: str, person: Person, command: AddRecording) ->
 async def everyone(request: web.Request) -> web.Response:
     person, house, slug = await user(request), house_of(request), slug_of(request)
 
-    def view(room: Room) -> list[dict[str, Any]]:
+    def view(room: Room) -> list[RecordingShown]:
         p.standing(room, person.id, clock())
         return [shown(house, slug, each, person) for each in reversed(room.recordings.values())]
 
-    return answer({"items": await house.rooms.read(slug, view)})
+    return answer(RecordingList(await house.rooms.read(slug, view)))
 
 
 @routes.delete("/api/recordings/{slug}/{rec_id}")
 async def delete(request: web.Request) -> web.Response:
     person, house, slug = await user(request), house_of(request), slug_of(request)
     await forget(house, slug, p.Who(person.id), path_id(request, "rec_id", "recording_not_found"))
-    return answer({"ok": True})
+    return answer(Done())
 
 
 async def forget(house: House, slug: str, who: p.Who, rec_id: int) -> None:
@@ -100,13 +100,13 @@ async def forget(house: House, slug: str, who: p.Who, rec_id: int) -> None:
 # ---- what is shown --------------------------------------------------------------------------------------------------
 
 
-def shown(house: House, slug: str, each: Recording, reader: Person) -> dict[str, Any]:
+def shown(house: House, slug: str, each: Recording, reader: Person) -> RecordingShown:
     url = sign(house.link_key, f"/static/records/{slug}/{each.name}", reader.id, time.time())
-    return {
-        "id": each.id, "title": each.title, "duration_sec": each.duration_sec, "size": each.size, "mime": each.mime,
-        "sha256": each.sha256, "uploader_user_id": each.uploader_user_id, "created_at": each.created_at,
-        "expires_at": each.expires_at, "file_url": url,
-    }
+    return RecordingShown(
+        id=each.id, title=each.title, duration_sec=each.duration_sec, size=each.size, mime=each.mime,
+        sha256=each.sha256, uploader_user_id=each.uploader_user_id, created_at=each.created_at,
+        expires_at=each.expires_at, file_url=url,
+    )
 
 
 # ---- what is accepted -----------------------------------------------------------------------------------------------

@@ -21,9 +21,10 @@ from axenix.store.catalogue import Listed
 from axenix.store.files import at_the_disk
 from axenix.store.people import Person
 from axenix.web.foreign import is_vouched_for, role_of
-from axenix.web.guard import address, answer, body, number, slug_of, user, whoever
+from axenix.web.guard import address, answer, asked_at, body, number, slug_of, user, whoever
 from axenix.web.house import House, house_of
 from axenix.web.pieces import forget_all
+from axenix.web.shapes import Done, Existence, PrivateRoom, RoomPage, RoomShown
 
 routes = web.RouteTableDef()
 
@@ -93,7 +94,7 @@ async def public(request: web.Request) -> web.Response:
     listed = await house.catalogue.public(limit, before or None)
     items = [shown(each, each, house.rooms.online_count(each.slug)) for each in listed]
     cursor = str(listed[-1].id) if len(listed) == limit else None
-    return answer({"items": items, "next_cursor": cursor})
+    return answer(RoomPage(items, cursor))
 
 
 @routes.get("/api/rooms/{slug}")
@@ -107,7 +108,7 @@ async def read(request: web.Request) -> web.Response:
 async def exists(request: web.Request) -> web.Response:
     await whoever(request)
     house, slug = house_of(request), request.match_info["slug"]
-    return answer({"exists": bool(SLUG.match(slug)) and await house.catalogue.find(slug) is not None})
+    return answer(Existence(bool(SLUG.match(slug)) and await house.catalogue.find(slug) is not None))
 
 
 @routes.post("/api/rooms/join/by-invite")
@@ -156,7 +157,7 @@ async def delete(request: web.Request) -> web.Response:
         await house.rooms.delete(slug)
         await at_the_disk(house.files.forget_room, slug, listed.cover_url)
     await forget_all(house, lambda upload: upload.room == listed.id)
-    return answer({"ok": True})
+    return answer(Done())
 
 
 # ---- what is shown --------------------------------------------------------------------------------------------------
@@ -177,30 +178,29 @@ async def seen_by(
 
 def room_view(request: web.Request, listed: Listed, person: Person | None, invited: bool = False) -> Any:
     """What this person sees of a room: strangers to a private one see that it exists, moderators its invite key."""
-    def view(room: Room) -> dict[str, Any]:
+    def view(room: Room) -> RoomShown | PrivateRoom:
         try:
             member = p.standing(room, person.id, clock()) if person else None
         except Refused:
             member = None
         if room.is_private and member is None and not invited:
-            return {"slug": room.slug, "is_private": True}
+            return PrivateRoom(room.slug)
         seen = shown(listed, card_of(room), online_count(room))
         if member is not None and member.role != "guest":
-            seen["invite_key"] = room.invite_key
-            seen["invite_url"] = invite_url(request, room)
+            seen.invite_key, seen.invite_url = room.invite_key, invite_url(request, room)
         return seen
     return view
 
 
-def shown(listed: Listed, card: Card | Listed, online: int) -> dict[str, Any]:
-    return {
-        "id": listed.id, "slug": listed.slug, "title": card.title, "topic": card.topic, "is_private": card.is_private,
-        "is_locked": card.is_locked, "recording_active": card.recording_active, "created_by": listed.created_by,
-        "created_at": listed.created_at, "online_count": online, "cover_url": card.cover_url,
-    }
+def shown(listed: Listed, card: Card | Listed, online: int) -> RoomShown:
+    return RoomShown(
+        id=listed.id, slug=listed.slug, title=card.title, topic=card.topic, is_private=card.is_private,
+        is_locked=card.is_locked, recording_active=card.recording_active, created_by=listed.created_by,
+        created_at=listed.created_at, online_count=online, cover_url=card.cover_url,
+    )
 
 
 def invite_url(request: web.Request, room: Room) -> str:
     """The key goes into the fragment, which browsers send to nobody."""
-    base = house_of(request).config.public_url or f"{request.scheme}://{request.host}"
+    base = house_of(request).config.public_url or asked_at(request)
     return f"{base}/r/{room.slug}" + (f"#invite={room.invite_key}" if room.invite_key else "")

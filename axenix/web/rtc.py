@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import hmac
 import time
-from typing import Any
 
 from aiohttp import web
 
 from axenix.config import Config
 from axenix.web.guard import answer, whoever
 from axenix.web.house import house_of
+from axenix.web.shapes import IceServer, RtcConfig
 
 routes = web.RouteTableDef()
 
@@ -22,16 +22,16 @@ TTL = 12 * 3600
 @routes.get("/api/rtc/config")
 async def config(request: web.Request) -> web.Response:
     person, settings = await whoever(request), house_of(request).config
-    servers: list[dict[str, Any]] = []
+    servers: list[IceServer] = []
     if settings.stun_urls:
-        servers.append({"urls": list(settings.stun_urls)})
+        servers.append(IceServer(list(settings.stun_urls)))
     if settings.turn_urls and person is not None:
         servers.append(turn(settings, person.id, time.time()))
-    return answer({"iceServers": servers, "ttl": TTL})
+    return answer(RtcConfig(servers, TTL))
 
 
-def turn(settings: Config, user_id: int, now: float) -> dict[str, Any]:
+def turn(settings: Config, user_id: int, now: float) -> IceServer:
     """The TURN REST API's credentials (draft-uberti-behave-turn-rest-00), as coturn's `use-auth-secret` checks them."""
     username = f"{int(now) + TTL}:{user_id}"
     digest = hmac.digest((settings.turn_secret or "").encode(), username.encode(), "sha1")
-    return {"urls": list(settings.turn_urls), "username": username, "credential": base64.b64encode(digest).decode()}
+    return IceServer(list(settings.turn_urls), username, base64.b64encode(digest).decode())

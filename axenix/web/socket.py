@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from axenix import frames
 from axenix.errors import Close
+from axenix.web.limits import TokenBucket
 
 FRAME = 64 * 1024
 """The most bytes of a client's message."""
@@ -24,6 +25,8 @@ SLOW_SECONDS = 0.5
 LITTLE = 64 * 1024
 """Bytes left to send when a peer counts as drained."""
 DRAIN_SECONDS = 5.0
+CONTROLS = 10.0, 100
+"""Pings and pongs of a client: a second, and at once. Clients send one in many seconds."""
 SEND_BUFFER = 128 * 1024
 """The kernel would swallow megabytes for a peer that does not read, and no byte limit of ours would ever be reached."""
 ABNORMAL = 1006
@@ -34,7 +37,7 @@ _numbers = itertools.count(1)
 class Socket(asyncio.Protocol):
     __slots__ = (
         "number", "user_id", "written", "tell", "on_behind", "code", "heard_at", "pinged_at", "is_gone", "_transport",
-        "_frames", "_waiting", "_hear", "_on_end", "_now",
+        "_frames", "_waiting", "_hear", "_on_end", "_now", "_controls",
     )
 
     def __init__(self, transport: asyncio.Transport, max_behind: int) -> None:
@@ -53,6 +56,8 @@ class Socket(asyncio.Protocol):
         """What has come while nobody listened; None: somebody does."""
         self._hear: Callable[[bytes], None] = _ignore
         self._on_end: Callable[[], None] | None = None
+        self._controls: TokenBucket | None = None
+        """Counts pings and pongs."""
         self._now = asyncio.get_running_loop().time
         self.heard_at = self.pinged_at = self._now()
         raw = transport.get_extra_info("socket")
@@ -123,13 +128,21 @@ class Socket(asyncio.Protocol):
                 self._say(payload)
             elif opcode == frames.BINARY:
                 self._say(b"[]")  # JSON that no message is
-            elif opcode == frames.PING:
-                self.write(frames.pong_frame(payload))
+            elif opcode in (frames.PING, frames.PONG):
+                self._beat(opcode, payload)
             elif opcode == frames.CLOSE:
                 self._answer_close(payload)
         if self._frames.violation is not None:
             self.close(self._frames.violation)
             self._transport.pause_reading()
+
+    def _beat(self, opcode: int, payload: bytes) -> None:
+        if self._controls is None:  # most never send one, and have no counter
+            self._controls = TokenBucket(*CONTROLS)
+        if self._controls.take(self.heard_at):
+            self.close(Close.FLOODING)
+        elif opcode == frames.PING:
+            self.write(frames.pong_frame(payload))
 
     def _say(self, text: bytes) -> None:
         if self._waiting is None:

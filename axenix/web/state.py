@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aiohttp import web
 from msgspec import Struct
 
@@ -13,6 +11,7 @@ from axenix.room.state import Room, Snapshot, snapshot
 from axenix.rooms import clock
 from axenix.web.guard import answer, body, slug_of, user
 from axenix.web.house import house_of
+from axenix.web.shapes import Settings
 
 routes = web.RouteTableDef()
 
@@ -57,7 +56,7 @@ async def set_mute_all(request: web.Request) -> web.Response:
 async def change(request: web.Request, command: SetState) -> web.Response:
     person = await user(request)
 
-    def view(room: Room) -> dict[str, Any]:
-        return {name: getattr(room, name) for name in ("topic", "is_locked", "mute_all", "recording_active")}
+    def view(room: Room) -> Settings:
+        return Settings(room.topic, room.is_locked, room.mute_all, room.recording_active)
 
     return answer(await house_of(request).rooms.ask(slug_of(request), p.Who(person.id), command, view))

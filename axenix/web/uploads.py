@@ -47,6 +47,7 @@ class Body:
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise Refused("unsupported_media_type", "Send the body without Content-Encoding.")
         self._content = request.content
+        self._tally = house_of(request).tally
         self._patience: asyncio.Timeout | None = None
         self._is_over = False
 
@@ -79,6 +80,7 @@ class Body:
                     if not chunk:
                         return True
                     piece += chunk
+                    self._tally.upload_bytes += len(chunk)
         finally:
             self._patience = None
         return False

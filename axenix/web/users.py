@@ -10,10 +10,11 @@ from msgspec import UNSET, Struct, UnsetType
 from axenix.errors import Refused
 from axenix.room.text import clean_name
 from axenix.room_keys import check_public_key
-from axenix.store.people import Person, User
-from axenix.web.auth import pass_for, welcome
+from axenix.store.people import Person
+from axenix.web.auth import signed, welcome
 from axenix.web.guard import answer, body, path_id, user, whoever
 from axenix.web.house import house_of
+from axenix.web.shapes import UserPass
 
 routes = web.RouteTableDef()
 
@@ -34,8 +35,9 @@ async def create(request: web.Request) -> web.Response:
     wanted = await body(request, NewUser, await whoever(request))
     key = await checked(wanted.public_key_pem)
     person = await welcome(request, wanted.nickname, key)
-    shown = {name: getattr(person, name) for name in User.__struct_fields__}
-    return answer({**shown, **pass_for(house_of(request), person)}, 201)
+    return answer(UserPass(
+        id=person.id, nickname=person.nickname, avatar_url=person.avatar_url, public_key_pem=person.public_key_pem,
+        user_id=person.id, **signed(house_of(request), person)), 201)
 
 
 @routes.get("/api/users/me")

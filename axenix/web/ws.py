@@ -7,6 +7,7 @@ Awaits nothing of the room while reading, so a waiting commit never holds up the
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from functools import partial
 
@@ -18,12 +19,14 @@ from axenix.actor import Ended, RoomActor
 from axenix.config import Bucket
 from axenix.errors import Close, Refused
 from axenix.frames import NOT_UTF8
+from axenix.logs import tell
 from axenix.room import commands as c
 from axenix.room.permits import Who
 from axenix.room.text import SLUG
 from axenix.store.people import Person
 from axenix.tokens import Token
 from axenix.turn import Resume
+from axenix.web.accounts import REASON
 from axenix.web.device_keys import show_latest
 from axenix.web.guard import address, bearer, known, must_be_named, origin_allowed
 from axenix.web.handshake import switch_protocols
@@ -33,6 +36,7 @@ from axenix.web.rooms import guessed_wrong, joining, no_more_guesses
 from axenix.web.socket import Socket
 from axenix.web.sync import PAGE, page_or_reset
 
+log = logging.getLogger(__name__)
 routes = web.RouteTableDef()
 
 PROTOCOL = "axenix.v1"
@@ -56,13 +60,13 @@ async def connect(request: web.Request) -> web.StreamResponse:
         stay = Stay(house, socket, request.match_info["slug"])
         socket.when_gone(partial(stay.ended, sender))
         await stay.begin(request, house.sockets_by_address[sender])
-    return web.Response()  # heard by nobody: the connection is no longer aiohttp's
+    return web.Response(status=101)  # heard by nobody: the connection is no longer aiohttp's
 
 
 class Stay:
     """One socket in one room: let in or turned away, then commands in order until it ends."""
 
-    __slots__ = ("_house", "_socket", "_slug", "_gate", "_actor", "_expiry", "_paging")
+    __slots__ = ("_house", "_socket", "_slug", "_gate", "_actor", "_expiry", "_paging", "_since")
 
     def __init__(self, house: House, socket: Socket, slug: str) -> None:
         self._house = house
@@ -72,15 +76,19 @@ class Stay:
         self._actor: RoomActor | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._paging: asyncio.Task[None] | None = None
+        self._since = time.monotonic()
 
     async def begin(self, request: web.Request, from_here: int) -> None:
         socket = self._socket
         try:
             async with self._house.door:
                 person, token = await admit(request, self._house, from_here)
-                socket.user_id = person.id
+                self._house.belongs(socket, person.id)
                 self._actor = await enter(request, self._house, socket, person)
         except Refused as refused:
+            self._house.tally.refusals[refused.reason] += 1
+            request[REASON] = refused.reason
+            tell(log, logging.INFO, "socket refused", user=socket.user_id or None, reason=refused.reason)
             socket.write(wire.error(refused, None))
             socket.close(Close.for_refusal(refused.reason))
         except BaseException:
@@ -89,6 +97,7 @@ class Stay:
         else:
             self._expiry = asyncio.get_running_loop().call_later(
                 max(0.0, token.expires_at - time.time()), socket.close, Close.TOKEN_EXPIRED)
+            tell(log, logging.INFO, "socket joined", room=self._slug, user=person.id, socket=socket.number)
         finally:
             if socket.is_gone:
                 self._leave()
@@ -97,6 +106,11 @@ class Stay:
     def ended(self, sender: str) -> None:
         """The connection is no more."""
         self._house.leave(self._socket, sender)
+        self._house.tally.closings[self._socket.end_code] += 1
+        if self._actor is not None:
+            seconds = round(time.monotonic() - self._since, 1)
+            tell(log, logging.INFO, "socket left", room=self._slug, user=self._socket.user_id,
+                 socket=self._socket.number, code=self._socket.end_code, seconds=seconds)
         self._leave()
 
     def _leave(self) -> None:
@@ -153,6 +167,7 @@ class Stay:
         except Ended:
             self._socket.close(Close.START_OVER)
         except ConnectionError:
+            self._house.tally.evictions += not self._socket.is_gone
             self._socket.close(Close.TOO_SLOW)
         self._socket.listen(self._hear)
 
@@ -170,6 +185,7 @@ class Stay:
         self._room.audience.whisper(self._socket, frame + (wire.ack(cid, None) if cid is not None else b""))
 
     def _refuse(self, refused: Refused, cid: str | None) -> None:
+        self._house.tally.refusals[refused.reason] += 1
         self._room.audience.whisper(self._socket, wire.error(refused, cid))
 
 

@@ -6,6 +6,8 @@ import importlib.util
 import os
 import sys
 import time
+from collections.abc import Callable
+from typing import NoReturn
 
 import _setup
 
@@ -35,11 +37,15 @@ class Bar:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
-def settle_in() -> None:
-    """Go on in a Python that has what the server needs: this one, or the one in `.venv`."""
+def start(main: Callable[[list[str]], int]) -> NoReturn:
+    """The program, in a Python that has what the server needs: this one, or the one in `.venv`."""
     if not all(importlib.util.find_spec(name) for name in NEEDED):
         _setup.prepare("requirements.txt")
         os.execv(_setup.PYTHON, [str(_setup.PYTHON), *sys.argv])
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted.")
 
 
 def cores() -> tuple[int | None, int | None]:

@@ -23,8 +23,11 @@ from _setup import ROOT, VENV, say
 RIVALS = ROOT / "scripts" / "rivals"
 BENCH = VENV / "bench"
 BENCH_PYTHON = BENCH / "bin" / "python"
+QUIET = {"AXENIX_LOG_LEVEL": "warning"}
+"""A crowd that comes and goes would fill the terminal."""
 RATES_OFF = {name: "0" for name in ("AXENIX_CHAT_RATE", "AXENIX_MESSAGE_RATE", "AXENIX_SIGNAL_RATE",
-                                    "AXENIX_GUEST_RATE", "AXENIX_CONNECTIONS_PER_ADDRESS", "AXENIX_ROOMS_PER_USER")}
+                                    "AXENIX_GUEST_RATE", "AXENIX_CONNECTIONS_PER_ADDRESS",
+                                    "AXENIX_CONNECTIONS_PER_USER", "AXENIX_ROOMS_PER_USER")}
 READY = re.compile(r"ready at (http://\S+)")
 NPM = "ws", "socket.io"
 PIP = "socketify", "fastapi", "uvicorn", "websockets", "httptools", "uvloop", "aiosqlite", "orjson"
@@ -122,7 +125,7 @@ def _start(kind: str, core: int | None, folder: Path, environment: dict[str, str
     command = [part.format(port=free_port(), data=folder) for part in KINDS[kind].command]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AXENIX_")}
     process = subprocess.Popen(
-        command, cwd=ROOT, env=inherited | RATES_OFF | {"PYTHONUNBUFFERED": "1"} | environment,
+        command, cwd=ROOT, env=inherited | QUIET | RATES_OFF | {"PYTHONUNBUFFERED": "1"} | environment,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, encoding="utf-8")
     if core is not None:
         os.sched_setaffinity(process.pid, {core})  # threads that it starts later inherit it

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 const { parse } = createRequire(new URL("../../.venv/node/", import.meta.url))("acorn"); // scripts/test.py puts it there
 const HOME = fileURLToPath(new URL("../../static/", import.meta.url));
 const MODULES = readdirSync(HOME, { recursive: true }).filter((name) => name.endsWith(".js"))
-  .map((name) => name.replaceAll("\\", "/")).sort();
+  .map((name) => name.replaceAll("\\", "/")).filter((name) => !name.startsWith("vendor/")).sort();
 const text = (name) => readFileSync(join(HOME, name), "utf8");
 const tree = (name) => parse(text(name), { ecmaVersion: "latest", sourceType: "module", locations: true });
 
