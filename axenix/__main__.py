@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from aiohttp import web
 
@@ -17,6 +19,7 @@ from axenix.config import Config
 from axenix.errors import CannotStart
 from axenix.logs import Log
 from axenix.store.database import Database
+from axenix.store.folder import ADDRESS, write_whole
 from axenix.web.doorway import Runner
 from axenix.web.house import HOUSE
 from axenix.web.noise import quieten
@@ -52,18 +55,28 @@ async def serve(config: Config, ending: Callable[[int], None] = lambda code: Non
         await runner.setup()
         try:
             site = web.TCPSite(runner, config.host, config.port, backlog=BACKLOG)
-            await site.start()
+            await listen(site, config)
             for name in (signal.SIGTERM, signal.SIGINT):
                 catch(loop, name, stop)
+            announce(config, address(config, runner))
             print(f"Axenix Conference is ready at {address(config, runner)}", flush=True)
             await stop.wait()
             ending(exit_codes[0] if exit_codes else 0)
             await drain(runner.app)
         finally:
+            with suppress(OSError):
+                config.data_dir.joinpath(ADDRESS).unlink()
             await runner.cleanup()
     finally:
         await database.close()
     return exit_codes[0] if exit_codes else 0
+
+
+async def listen(site: web.TCPSite, config: Config) -> None:
+    try:
+        await site.start()
+    except OSError as error:
+        raise CannotStart(f"cannot listen on {config.host}:{config.port}: {why(error)}") from None
 
 
 def catch(loop: asyncio.AbstractEventLoop, name: signal.Signals, stop: asyncio.Event) -> None:
@@ -87,6 +100,14 @@ def say(line: str) -> None:
     saying.join(SAYING_SECONDS)
 
 
+def announce(config: Config, where: str) -> None:
+    """For the commands that need a running server to do something; it serves without them, too."""
+    try:
+        write_whole(config.data_dir / ADDRESS, where.encode())
+    except OSError as error:
+        say(f"erase-user will not find this server: {config.data_dir / ADDRESS} cannot be written: {error.strerror}")
+
+
 def end_in_time(code: int) -> None:
     """A disk that hangs would hold up the flush, the checkpoint and the threads that wait for them, for ever."""
     def give_up() -> None:
@@ -96,6 +117,17 @@ def end_in_time(code: int) -> None:
     timer = threading.Timer(EXIT_SECONDS, give_up)
     timer.daemon = True
     timer.start()
+
+
+def why(error: OSError) -> str:
+    """Why nobody can listen there, and the way out."""
+    if error.errno == errno.EADDRINUSE:
+        return "another program does already, perhaps this one, started before; --port takes another, 0 any free one"
+    if error.errno == errno.EACCES:
+        return "the system does not allow it; take a port from 1024 on, and a proxy before it (see scripts/deploy)"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "this machine has no such address; --host takes one of its own, 0.0.0.0 is all of them"
+    return error.strerror or str(error)
 
 
 def main() -> int:
@@ -123,7 +155,7 @@ def run(config: Config) -> int:
         say(str(error))
         return error.exit_code
     except OSError as error:
-        say(f"cannot listen on {config.host}:{config.port}: {error.strerror or error}")
+        say(str(error))
         return 1
 
 

@@ -227,10 +227,8 @@ class RoomActor:
         if failure is None:
             turn.durable = True
             self._tell()
-        elif isinstance(failure, Fenced):
-            self.end(Ended("fenced"), Close.START_OVER)
-        elif isinstance(failure, Refused):
-            self.end(failure, Close.START_OVER)
+        elif isinstance(failure, Fenced | Refused):
+            self.end(Ended("fenced") if isinstance(failure, Fenced) else failure, Close.START_OVER)
         else:
             log.error("room %s: the journal failed", self.slug, exc_info=failure)
             self.end(Refused("storage_unavailable"), Close.START_OVER)
@@ -245,21 +243,18 @@ class RoomActor:
 
     def horizon(self) -> Horizon:
         """How far the history reaches that everyone inside has heard."""
-        head = self._tail.head
-        return Horizon(head, self._scribe.floor(head), self._room.epoch)
+        return Horizon(self._tail.head, self._scribe.floor(self._tail.head), self._room.epoch)
 
     def go_live(self, peer: Peer, after: int, first: bool) -> bool:
         """The seam: a peer that has all up to `after` gets the rest from memory and is live; False: too far behind."""
-        missed = self._tail.since(after)
-        if missed is None:
+        if (missed := self._tail.since(after)) is None:
             return False
         if missed or first:
             peer.write(wire.typed("sync.batch", page_of(missed, self._tail.head, self.horizon())))
         return self.audience.caught_up(peer)
 
     def _catch_up(self, peer: Peer, after: int) -> None:
-        task = asyncio.create_task(catch_up(self, self._tail.pages, peer, after))
-        self._catching_up.add(task)
+        self._catching_up.add(task := asyncio.create_task(catch_up(self, self._tail.pages, peer, after)))
         task.add_done_callback(self._catching_up.discard)
 
     # ---- time, rest and the end ----
@@ -276,6 +271,11 @@ class RoomActor:
     def _ring(self) -> None:
         self._alarm_at = None  # a timer may be early; then it has to be set again for the same deadline
         self.tell(SERVER, c.Tick())
+
+    def forget_history(self) -> asyncio.Future[None]:
+        """Lines have been changed in the journal: memory keeps none of them, and a checkpoint is left behind now."""
+        self._tail.forget()
+        return self._scribe.checkpoint(self._room)
 
     @property
     def idle(self) -> bool:

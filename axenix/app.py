@@ -18,17 +18,18 @@ from axenix.store.foreign import Foreigners
 from axenix.store.journal import SqliteJournal
 from axenix.store.outbox import Outbox
 from axenix.store.people import People
-from axenix.web import auth, avatars, chat, covers, crypto, device_keys, documents, files, health, heartbeat, hooks
-from axenix.web import keeper, metrics, moderation, pages, participants, recordings, rooms, rtc, state, sync, tus, users
-from axenix.web import ws
+from axenix.web import auth, avatars, chat, covers, crypto, device_keys, documents, erasure, files, health, heartbeat
+from axenix.web import hooks, keeper, metrics, moderation, pages, participants, recordings, rooms, rtc, state, sync, tus
+from axenix.web import users, ws
 from axenix.web.accounts import accounted
-from axenix.web.guard import errors_become_answers, preflight
+from axenix.web.guard import errors_become_answers
 from axenix.web.house import HOUSE, House
+from axenix.web.origins import preflight
 
 log = logging.getLogger(__name__)
 
 RESOURCES = (
-    auth, users, avatars, rooms, participants, moderation, state, chat, crypto, device_keys, sync, rtc, covers,
+    auth, users, avatars, erasure, rooms, participants, moderation, state, chat, crypto, device_keys, sync, rtc, covers,
     recordings, tus, ws, health, metrics, files, documents, pages,
 )
 BODY = 256 * 1024
@@ -56,7 +57,8 @@ def furnish(config: Config, database: Database) -> House:
     )
     return House(
         config=config, secret=config.jwt_secret or database.secret, journal=journal, catalogue=catalogue,
-        people=People(database), foreigners=Foreigners(database), outbox=Outbox(database, config.data_dir),
+        database=database, people=People(database), foreigners=Foreigners(database),
+        outbox=Outbox(database, config.data_dir),
         rooms=Rooms(journal, catalogue, law, retention=config.event_retention, tally=database.tally),
         tally=database.tally,
     )
@@ -67,8 +69,10 @@ async def watch(app: web.Application) -> AsyncIterator[None]:
     house, open_rooms = app[HOUSE], app[HOUSE].rooms
     leftover = house.files.prepare()
     house.partials.load()
-    work = (open_rooms.sweep(), open_rooms.wake_the_inhabited(), keeper.keep(house, leftover), heartbeat.beat(house),
-            metrics.feel_lag(house.tally))
+    work = (
+        open_rooms.sweep(), open_rooms.wake_the_inhabited(), keeper.keep(house, leftover), heartbeat.beat(house),
+        erasure.go_on(house), metrics.feel_lag(house.tally),
+    )
     async with hooks.telling(house):
         tasks = [asyncio.create_task(each) for each in work]
         yield

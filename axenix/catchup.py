@@ -57,6 +57,11 @@ class Tail:
             self._lines.append(line)
             self.head = line.seq
 
+    def forget(self) -> None:
+        """What comes now is read from the journal again."""
+        self.pages.forget()
+        self._lines.clear()
+
     def since(self, after: int) -> list[bytes] | None:
         """Everything told after this seq; None: not all of it is here."""
         bodies = [line.body for line in self._lines if line.seq > after]

@@ -227,6 +227,9 @@ class Config:
         "TURN servers that relay media where no direct way exists, with commas between")
     turn_secret: str | None = _option(
         "", _maybe, "the secret shared with the TURN servers (coturn's static-auth-secret)", secret=True)
+    ice_policy: str = _option(
+        "all", _one_of("all", "relay"),
+        "all: browsers take any way to each other; relay: only by TURN, which hides their addresses")
     log_format: str = _option("text", _one_of("text", "json"), "how the log on stderr is written: text or json")
     log_level: str = _option(
         "info", _one_of("debug", "info", "warning", "error"),
@@ -253,6 +256,8 @@ class Config:
         config = cls(**values)
         if config.turn_urls and not config.turn_secret:
             _refuse("AXENIX_TURN_URLS needs AXENIX_TURN_SECRET: browsers accept no TURN server without credentials")
+        if config.ice_policy == "relay" and not config.turn_urls:
+            _refuse("AXENIX_ICE_POLICY=relay needs AXENIX_TURN_URLS: without a TURN server there would be no calls")
         if config.foreign_secret and config.foreign_secret == config.jwt_secret:
             _refuse("AXENIX_FOREIGN_SECRET must not be AXENIX_JWT_SECRET: each side signs with a secret of its own")
         if config.webhook_url and not config.webhook_secret:

@@ -57,6 +57,8 @@ REASONS: dict[str, Reason] = {
     "bad_public_key": Reason(422, "The key is not an RSA public key of 2048 to 4096 bits with e = 65537."),
     "member_set_mismatch": Reason(422, "The shares are not for exactly those inside who have a device key."),
     "checksum_mismatch": Reason(460, "The body is not what its checksum says; send it again."),
+    "upgrade_required": Reason(426, "This address speaks WebSocket, and the request came without `Upgrade: websocket`. "
+                                    "If a proxy stands in front of the server, let it pass Upgrade and Connection on."),
     "rate_limited": Reason(429, "Too many requests; wait a little."),
     "too_many_attempts": Reason(429, "Too many wrong attempts; wait before the next."),
     "draining": Reason(503, "The server is about to restart; try again in a few seconds."),

@@ -9,9 +9,12 @@ import asyncio
 from enum import IntEnum
 from typing import NamedTuple, Protocol, Sequence
 
-from msgspec import UNSET, Struct, json
+from msgspec import UNSET, Struct, json, structs
 
 from axenix.room.events import CHAT, KEYS, MODERATION, AnyEvent, Aside, ChatDeleted, Entry, Event
+from axenix.room.events import MemberJoined, MemberUpdated, RecordingAdded
+from axenix.room.state import Law, freeze, thaw
+from axenix.room.text import NOBODY
 
 
 class Kind(IntEnum):
@@ -128,3 +131,24 @@ def tombstone(body: bytes) -> bytes:
             setattr(message, field, UNSET)
     message.deleted = True
     return _encode(message)
+
+
+def nameless(entry: Entry, user_id: int) -> Entry:
+    """What is left of a line of history when this user is erased: the same, without name, picture, title and keys."""
+    event, aside = entry
+    if isinstance(event, MemberJoined | MemberUpdated) and event.user_id == user_id:
+        event = structs.replace(event, nickname=NOBODY, avatar_url=None)
+    elif isinstance(event, RecordingAdded) and event.uploader_user_id == user_id:
+        event = structs.replace(event, title="")
+    if aside and user_id in (aside.shares | aside.holders):
+        shares, holders = (
+            {each: key for each, key in keys.items() if each != user_id} for keys in (aside.shares, aside.holders))
+        aside = structs.replace(aside, shares=shares, holders=holders)
+    return Entry(event, aside)
+
+
+def of_another_epoch(frozen: bytes, epoch: str) -> bytes:
+    """A frozen room whose history is no continuation of what clients know of it."""
+    room = thaw(frozen, Law())
+    room.epoch = epoch
+    return freeze(room)

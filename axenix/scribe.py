@@ -49,6 +49,10 @@ class Scribe:
             writing = Writing([], None, self._checkpoint(room, resting=True))
             self.journal.append(self.number, self._claim.term, writing).add_done_callback(_heed)
 
+    def checkpoint(self, room: Room) -> asyncio.Future[None]:
+        """The room as it is now, in place of what it was. Done when durable."""
+        return self.journal.append(self.number, self._claim.term, Writing([], None, self._checkpoint(room)))
+
     def end(self) -> None:
         """Nothing more will be written; the journal need not remember the claim."""
         self.journal.release(self.number, self._claim.term)

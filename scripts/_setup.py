@@ -26,6 +26,7 @@ PACKAGE = re.compile(r"(?:Collecting |Processing \S*[/\\])([A-Za-z][\w.]*(?:-[A-
 STAMP = VENV / "axenix-installed.json"
 """What `.venv` was made from: a digest for each requirements file, and the kind of Python. Written last of all."""
 
+NEEDS_A_COMPILER = re.compile(r"command '.*' failed|[Ff]ailed building wheel|Visual C\+\+ .* is required")
 NEEDS_A_FOLDER = "The project must be in a folder where you may write."
 
 
@@ -104,6 +105,9 @@ def why_pip_failed(output: str) -> str:
         return "The Python package index cannot be reached: is there a network?"
     if "Permission denied" in output or "Read-only file system" in output:
         return f"Cannot write to {VENV}. {NEEDS_A_FOLDER}"
+    if NEEDS_A_COMPILER.search(output):
+        return ("A package comes only as source for this Python or system, and cannot be compiled here. Python 3.11 to "
+                "3.14 on 64-bit Linux, macOS and Windows needs no compiler.")
     return "pip could not install everything."
 
 

@@ -24,6 +24,13 @@ with sync_playwright() as playwright:
 """
 NO_BROWSER = """No browser was found, and none could be installed: the tests that need one will fail.
 Install Chromium, Chrome or Edge, or name one in the environment variable AXENIX_TEST_BROWSER."""
+PROGRAMS = {
+    "nginx": ("nginx-light", "nginx"), "caddy": ("caddy", "caddy"),
+    "turnserver": ("coturn", "coturn"), "turnutils_uclient": ("coturn", "coturn"),
+}
+"""Servers that tests start themselves: Debian's package, and the service that it would start with the machine."""
+NO_SERVICES = "/usr/sbin/policy-rc.d"
+"""While this script answers 101, Debian's packages start no services when they are installed."""
 LOCK = ROOT / "tests" / "package-lock.json"
 PACKAGES = VENV / "node"
 """Where npm has put what tests/package.json asks for."""
@@ -34,6 +41,29 @@ NO_PROMTOOL = """No promtool was found, and none could be installed: the tests o
 It comes with Prometheus: https://prometheus.io/download/"""
 NO_NODE = f"""No Node.js {OLDEST_NODE} or newer was found, and none could be installed: the JavaScript tests will fail.
 Get it at https://nodejs.org/"""
+
+
+def find_program(name: str) -> str | None:
+    """Where a program of the table is; services are often beyond the PATH of people."""
+    return shutil.which(name) or shutil.which(name, path="/usr/local/sbin:/usr/sbin:/sbin")
+
+
+def install_programs() -> None:
+    """What is missing of the table, without the services that come with it."""
+    missing = sorted({entry for name, entry in PROGRAMS.items() if find_program(name) is None})
+    root = as_root()
+    if not missing or root is None or not is_debian(or_its_kin=True):
+        return
+    ours = not os.path.exists(NO_SERVICES)
+    if ours:
+        run_quietly([*root, "sh", "-c", f"printf '#!/bin/sh\\nexit 101\\n' > {NO_SERVICES}; chmod 755 {NO_SERVICES}"])
+    try:
+        installed = apt_install(*(package for package, _ in missing))
+    finally:
+        if ours:
+            run_quietly([*root, "rm", "-f", NO_SERVICES])
+    if installed and shutil.which("systemctl"):
+        run_quietly([*root, "systemctl", "disable", *(service for _, service in missing)])
 
 
 def find_browser() -> str | None:

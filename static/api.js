@@ -7,6 +7,7 @@
 
 /** @typedef {import("./protocol.js").RoomInfo} RoomInfo */
 /** @typedef {import("./protocol.js").RoomEvent} RoomEvent */
+/** @typedef {{ iceServers: RTCIceServer[], ttl: number, iceTransportPolicy?: RTCIceTransportPolicy }} Relays */
 /** @typedef {{ access_token: string, expires_in: number, user_id: number }} Grant */
 /** @typedef {{ id: number, nickname: string, avatar_url: string | null }} User */
 /** @typedef {{ user_id: number, nickname: string, by_user: number, reason: string | null, until: string }} Ban */
@@ -89,6 +90,11 @@ export class Api {
     return this.#call("GET", `/api/rooms?limit=${limit}${cursor === null ? "" : `&cursor=${cursor}`}`, {});
   }
 
+  /** Whether the server answers requests. */
+  isThere() {
+    return this.#call("GET", "/livez", {}).then(() => true, () => false);
+  }
+
   /** The last messages, or those before one. @param {string} token @param {string} slug @param {number} [beforeId] */
   async chat(token, slug, beforeId) {
     const query = beforeId === undefined ? "" : `?before_id=${beforeId}`;
@@ -133,7 +139,7 @@ export class Api {
 
   /** @param {string} token */
   rtcConfig(token) {
-    return /** @type {Promise<{ iceServers: RTCIceServer[], ttl: number }>} */ (
+    return /** @type {Promise<Relays>} */ (
       this.#call("GET", "/api/rtc/config", { token }));
   }
 

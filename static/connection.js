@@ -28,6 +28,7 @@ import { COME_BACK, SIGNALS, TOKEN_EXPIRED } from "./protocol.js";
  * @property {(signal: Signal) => void} signal
  * @property {(cid: string, seq?: number) => void} acked
  * @property {(refusal: Refusal) => void} refused
+ * @property {() => void} deaf  One attempt after another ends, and not one has ever brought a word from the server.
  * @property {(end: { code: number, reason: string | null }) => void} ended  It will not come back by itself.
  */
 
@@ -52,8 +53,8 @@ const BROWSER = {
 const SYNC = "sync";
 const BEAT = 4_000;
 const SILENCE = 8_000; // an unanswered ping, or an attempt without a word, this old means the line is dead
-const FIRST_DELAY = 500;
-const LONGEST_DELAY = 4_000; // well inside the server's grace of ten seconds
+const [FIRST_DELAY, LONGEST_DELAY] = [500, 4_000]; // well inside the server's grace of ten seconds
+const DEAF = 3; // so many attempts without a word from the server are no accident
 const STEADY = 10_000; // a connection that lived this long was a good one
 
 export class Connection {
@@ -64,6 +65,7 @@ export class Connection {
   #refusal = /** @type {Refusal | null} */ (null); // if it was the last word on this line
   #early = /** @type {Signal[]} */ ([]);
   #attempts = 0;
+  #heard = false; // anything at all, since the beginning
   #liveSince = Infinity;
   #heardAt = 0;
   #pingedAt = 0;
@@ -167,6 +169,7 @@ export class Connection {
 
   /** @param {any} frame */
   #hear(frame) {
+    this.#heard = true;
     this.#refusal = frame.type === "error" && frame.cid === undefined ? frame : null;
     if (Object.hasOwn(this.#frames, frame.type)) this.#frames[frame.type](frame);
     else if (SIGNALS.has(frame.type)) this.#signal(frame);
@@ -245,6 +248,7 @@ export class Connection {
   /** @param {number} [seconds] the server's own wish */
   #comeBack(seconds = 0) {
     this.#become("lost");
+    if (!this.#heard && this.#attempts + 1 >= DEAF) this.#listener.deaf();
     const longest = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** this.#attempts++);
     this.#retry = this.#world.after(seconds * 1000 + this.#world.random() * longest, () => this.#open());
   }

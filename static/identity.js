@@ -67,22 +67,25 @@ export class Identity {
 
   /** A token for somebody, whoever it is; a new guest when nobody is known. */
   async token() {
+    await this.#recall();
     return this.known ?? (await this.#begin()).token;
   }
 
   /** A token for the same user as before; null when that user can no longer be proved. @param {boolean} renew */
   async sameUser(renew) {
-    if (renew) {
-      if (this.#lent) return null; // only the other site could renew it
-      await this.#renew();
-    }
+    if (this.#lent) return renew ? null : this.#lent.token; // only the other site could renew it
+    if (renew) await this.#renew();
+    else await this.#recall();
     return this.known ?? null;
   }
 
   /** From now on we are called so. Whoever the server no longer knows begins anew. @param {string} nickname */
   async introduce(nickname) {
     if (this.#lent) this.#lent.nickname = nickname;
-    else this.#storage.setItem(`${this.#slot}.nickname`, nickname);
+    else {
+      this.#storage.setItem(`${this.#slot}.nickname`, nickname);
+      await this.#recall();
+    }
     const token = this.known;
     if (!token || this.userId === undefined) return this.#begin();
     try {
@@ -102,6 +105,11 @@ export class Identity {
 
   async #begin() {
     return this.#keep(await this.#api.guest(this.nickname || undefined));
+  }
+
+  /** By our clock it has run out; but clocks of laptops are wrong now and then, and only the server's counts. */
+  async #recall() {
+    if (this.#kept && !this.known) await this.#renew();
   }
 
   /** Throws when the server cannot be asked; a token it no longer takes is forgotten. */

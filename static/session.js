@@ -44,10 +44,14 @@ import { Wishes } from "./wishes.js";
  * @property {() => void} [close]
  */
 
+/** @param {import("./api.js").Relays} relays @returns {RTCConfiguration} */
+const configuration = ({ iceServers, iceTransportPolicy = "all" }) => ({ iceServers, iceTransportPolicy });
+
 export class Session {
   #state = /** @type {Snapshot | null} */ (null);
   #since = Infinity; // what happened up to here was before our time
   #renewal = /** @type {any} */ (null);
+  #blocked = false; // requests pass, and sockets do not
   /** @type {Connection} */
   #connection;
   /** @type {Calls} */
@@ -65,7 +69,7 @@ export class Session {
    * @param {import("./api.js").Api} given.api
    * @param {import("./identity.js").Identity} given.identity
    * @param {import("./media.js").LocalMedia} given.media
-   * @param {{ iceServers: RTCIceServer[], ttl: number }} given.rtc
+   * @param {import("./api.js").Relays} given.rtc
    * @param {string} [given.inviteKey]
    * @param {Hooks} given.hooks
    */
@@ -87,7 +91,7 @@ export class Session {
       send: (command) => this.#connection.send(command),
       changed: hooks.changed,
       tracks: media.tracks,
-      config: { iceServers: rtc.iceServers },
+      config: configuration(rtc),
     });
     const token = () => identity.sameUser(false);
     this.talk = new Talk({
@@ -154,6 +158,7 @@ export class Session {
     return {
       slug, me,
       status: this.#connection.status,
+      blocked: this.#blocked,
       state: this.#state,
       since: this.#since,
       inviteKey: this.#archive.inviteKey,
@@ -195,7 +200,10 @@ export class Session {
       if (status === "live") this.#parts.forEach((part) => part.settle?.());
       this.#hooks.changed();
     },
-    joined: () => {},
+    joined: () => {
+      this.#blocked = false;
+    },
+    deaf: () => void this.#ask(),
     adopt: (snapshot) => {
       this.#state = snapshot;
       this.#since = Math.min(this.#since, snapshot.seq);
@@ -213,6 +221,12 @@ export class Session {
       this.#hooks.ended({ ...end, farewell: this.#farewell });
     },
   };
+
+  /** Sockets fail; if requests pass, it is not the network and not the server but something between. */
+  async #ask() {
+    this.#blocked = await this.#api.isThere();
+    this.#hooks.changed();
+  }
 
   /** @param {RoomEvent} event */
   #happened(event) {
@@ -256,7 +270,7 @@ export class Session {
   async #renew() {
     const token = await this.#identity.sameUser(false);
     const rtc = token === null ? null : await this.#api.rtcConfig(token).catch(() => null); // we ask again in a while
-    if (rtc) this.#calls.configure({ iceServers: rtc.iceServers });
+    if (rtc) this.#calls.configure(configuration(rtc));
     this.#renewBefore(rtc?.ttl ?? 0);
   }
 

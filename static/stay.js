@@ -16,7 +16,7 @@ const FRAME = 16;
  * @param {import("./api.js").Api} given.api
  * @param {import("./identity.js").Identity} given.identity
  * @param {import("./media.js").LocalMedia} given.media
- * @param {{ iceServers: RTCIceServer[], ttl: number }} given.rtc
+ * @param {import("./api.js").Relays} given.rtc
  * @param {import("./devices.js").Devices} given.devices
  * @param {import("./visited.js").Visited} given.visited
  * @param {string} [given.inviteKey]

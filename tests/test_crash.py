@@ -1,9 +1,8 @@
-"""The process is killed under load, again and again: what anyone saw or was told is there, once, under its number."""
+"""Commits that stall, ends that drain, data that others use or that is damaged. Kills under load: test_soak.py."""
 
 from __future__ import annotations
 
 import asyncio
-import random
 import signal
 import sqlite3
 import time
@@ -12,108 +11,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 from harness import RATES_OFF, ServerProcess
+from soaking.people import whole_history
 
-from axenix.client import Api, Closed, Connection, Frame, Person, Refused
-
-KILLS = 20
-TALKERS = 4
-TROUBLE = (Closed, Refused, aiohttp.ClientError, OSError, asyncio.TimeoutError)
-
-
-class Talker:
-    """Says one line after the other, each until it is acked, and writes down all that it hears."""
-
-    def __init__(self, person: Person, slug: str) -> None:
-        self.person, self.slug = person, slug
-        self.heard: dict[int, Frame] = {}
-        self.acked: dict[str, int] = {}
-        self.line = 0
-
-    async def live(self) -> None:
-        after, epoch = 0, None
-        while True:
-            try:
-                connection = await self.person.join(self.slug, after_seq=after, epoch=epoch)
-            except TROUBLE:
-                await asyncio.sleep(0.02)
-                continue
-            epoch = connection.epoch
-            listening = asyncio.create_task(self.listen(connection))
-            try:
-                await self.talk(connection)
-            except TROUBLE:
-                pass
-            await connection.drop()
-            await listening
-            after = max(self.heard, default=0)
-
-    async def talk(self, connection: Connection) -> None:
-        while True:
-            cid = f"{self.person.id}-{self.line}"
-            self.acked[cid] = await connection.chat(cid, cid)
-            self.line += 1
-
-    async def listen(self, connection: Connection) -> None:
-        async for event in connection:
-            if "created_at" in event:
-                assert self.heard.setdefault(event["seq"], event) == event, "an event was renumbered"
-
-
-async def whole_history(person: Person, slug: str) -> list[Frame]:
-    items: list[Frame] = []
-    while True:
-        page = await person.get(f"/api/sync/{slug}", after_seq=len(items), limit=1000)
-        items += page["items"]
-        if not page["has_more"]:
-            return items
-
-
-@pytest.mark.timeout(180)
-@pytest.mark.alone
-async def test_twenty_kills_under_load_lose_double_and_renumber_nothing(
-    server: ServerProcess, api: Api, tmp_path: Path
-) -> None:
-    owner = await api.guest("Olga")
-    slugs = [(await owner.create_room(title=name))["slug"] for name in ("one", "two")]
-    talkers = [Talker(await api.guest(f"T{n}"), slug) for slug in slugs for n in range(TALKERS)]
-    tasks = [asyncio.create_task(talker.live()) for talker in talkers]
-    chance = random.Random(20)
-    try:
-        for _ in range(KILLS):
-            await asyncio.sleep(chance.uniform(0.1, 0.5))
-            await server.restart()
-        await asyncio.sleep(1)
-    finally:
-        for task in tasks:
-            task.cancel()
-        ends = await asyncio.gather(*tasks, return_exceptions=True)
-    assert all(isinstance(end, asyncio.CancelledError) for end in ends), ends
-    for talker in talkers:
-        assert talker.line > KILLS, "everybody got a word in between the kills"
-    for slug in slugs:
-        check(await whole_history(await member(api, slug), slug), [each for each in talkers if each.slug == slug])
-    await server.terminate()
-    with sqlite3.connect(tmp_path / "data" / "axenix.db") as database:
-        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    database.close()
-
-
-async def member(api: Api, slug: str) -> Person:
-    reader = await api.guest("reader")
-    await reader.post(f"/api/participants/{slug}/join")
-    return reader
-
-
-def check(history: list[Frame], talkers: list[Talker]) -> None:
-    assert [event["seq"] for event in history] == list(range(1, len(history) + 1))
-    said = [event["text"] for event in history if event["type"] == "chat.message"]
-    assert len(said) == len(set(said)), "a line was doubled"
-    for talker in talkers:
-        for seq, event in talker.heard.items():
-            assert history[seq - 1] == event, "somebody saw what is not there"
-        assert list(talker.heard) == sorted(talker.heard)
-        for cid, seq in talker.acked.items():
-            assert history[seq - 1]["text"] == cid, "an acked line is lost"
+from axenix.client import Api
 
 
 @pytest.mark.timeout(60)

@@ -355,6 +355,14 @@ async def test_the_banned_stay_banned_whatever_the_site_says(abroad: Abroad) -> 
     assert (await wire.hear())["reason"] == "banned"
 
 
+async def test_who_is_erased_here_is_somebody_new_when_the_site_sends_them_again(abroad: Abroad) -> None:
+    before = await abroad.traveller("gone", room=None).get("/api/users/me")
+    assert await refused(abroad.traveller("gone").call("DELETE", "/api/users/me")) == (403, "forbidden")
+    await abroad.traveller("gone", room=None).call("DELETE", "/api/users/me")
+    after = await abroad.traveller("gone", name="Other").get("/api/users/me")
+    assert after["id"] != before["id"] and after["nickname"] == "Other"
+
+
 async def test_a_socket_ends_when_its_foreign_token_does(abroad: Abroad) -> None:
     wire = await abroad.come(abroad.traveller("brief", exp=time.time() + 1.2), invite_key=None)
     assert (await wire.end())[1] == 4001

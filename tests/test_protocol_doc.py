@@ -369,7 +369,8 @@ def shape(answer: Any) -> set[str]:
 
 async def test_refusals_look_as_they_are_shown_also_where_http_refuses(api: Api) -> None:
     for method, path, reason in (("GET", "/nowhere", "not_found"), ("PUT", "/livez", "method_not_allowed"),
-                                 ("GET", "/ws/rooms/tea", "bad_request"), ("GET", "/api/rooms/tea", "room_not_found")):
+                                 ("GET", "/ws/rooms/tea", "upgrade_required"),
+                                 ("GET", "/api/rooms/tea", "room_not_found")):
         with pytest.raises(ApiError) as refused:
             await api.call(method, path)
         assert refused.value.reason == reason

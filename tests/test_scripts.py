@@ -257,3 +257,27 @@ def test_npm_packages_that_did_not_arrive_are_asked_for_again(
         assert not _tools.install_packages("node")
     assert "is there a network?" in capsys.readouterr().out
     assert _tools.install_packages("node") and len(npm) == 1
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_programs_are_installed_once_and_their_services_neither_start_nor_stay(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: bool) -> None:
+    policy, told = tmp_path / "policy-rc.d", []
+
+    def apt_install(*packages: str) -> bool:
+        told.append(f"{' '.join(packages)}, services: {subprocess.run([policy]).returncode}")
+        return answers
+
+    run_quietly = _tools.run_quietly
+    monkeypatch.setattr(_tools, "PROGRAMS", {"here": ("h", "h"), "a": ("ab", "s"), "b": ("ab", "s"), "c": ("c", "c")})
+    monkeypatch.setattr(_tools, "find_program", lambda name: "/bin/here" if name == "here" else None)
+    monkeypatch.setattr(_tools, "NO_SERVICES", str(policy))
+    monkeypatch.setattr(_tools, "as_root", lambda: [])
+    monkeypatch.setattr(_tools, "is_debian", lambda or_its_kin: True)
+    monkeypatch.setattr(_tools, "apt_install", apt_install)
+    monkeypatch.setattr(_tools.shutil, "which", lambda name: name)
+    monkeypatch.setattr(_tools, "run_quietly", lambda command: told.append(" ".join(command)) is None
+                        if command[0] == "systemctl" else run_quietly(command))
+    _tools.install_programs()
+    assert told == ["ab c, services: 101"] + ["systemctl disable s c"] * answers
+    assert not policy.exists()

@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from msgspec import to_builtins
 
 from axenix.errors import Refused
+from axenix.lines import nameless
 from axenix.room import commands as c
 from axenix.room import events as e
 from axenix.room.decide import RULES, AlreadyDone
 from axenix.room.fold import apply
 from axenix.room.state import Law, Room, freeze, present, silence, snapshot, thaw
+from axenix.room.text import NOBODY
 from playbook import OWNER, Play
 
 PEOPLE = range(1, 6)
@@ -51,6 +53,8 @@ COMMANDS: dict[type, st.SearchStrategy[Any]] = {
     c.ShowDeviceKey: st.builds(c.ShowDeviceKey, st.sampled_from([None, "A", "B"])),
     c.DistributeKey: st.builds(c.DistributeKey, epochs, shares), c.ShareKey: st.builds(c.ShareKey, epochs, shares),
     c.StartKeyEpoch: st.builds(c.StartKeyEpoch, epochs, shares),
+    c.Forget: st.builds(c.Forget, people),
+    c.DeleteTexts: st.builds(c.DeleteTexts, people, st.lists(st.integers(1, 20), max_size=3)),
     c.StartRecording: st.builds(c.StartRecording), c.StopRecording: st.builds(c.StopRecording),
 }
 
@@ -83,11 +87,22 @@ def test_whatever_people_do_the_promises_hold(walk: list[tuple[int, Any, Any, in
         except (Refused, AlreadyDone):
             assert freeze(play.room) == before, "a refusal leaves no trace"
             continue
+        if isinstance(command, c.Forget):  # as the journal does it
+            play.entries = [nameless(entry, command.user_id) for entry in play.entries]
+            assert not shows(play.room, command.user_id)
         for fact in facts:
             watch(play, fact, was_silent)
         check(play.room)
     assert [event.seq for event in play.told] == list(range(1, len(play.told) + 1))
     fold_again(begin, play)
+
+
+def shows(room: Room, user_id: int) -> bool:
+    """Whether anything of this person is still in the room but the number."""
+    member = room.members.get(user_id)
+    return member is not None and bool(
+        member.inside or member.nickname != NOBODY or member.avatar_url or member.role == "admin" or member.shares
+        or user_id in room.key.holders or user_id in room.presence.device_keys)
 
 
 def silenced(room: Room, user_id: int) -> bool:

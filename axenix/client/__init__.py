@@ -5,8 +5,14 @@
         room = await ann.create_room(title="Tea")
         async with await ann.join(room["slug"]) as meeting:
             await meeting.chat("hello")
-            async for event in meeting:
-                print(event)
+            await meeting.raise_hand()
+            while True:
+                async for event in meeting:
+                    print(event)
+                if not await meeting.come_back():  # resumes: no event is missing, and none comes twice
+                    break
+
+Whoever moderates asks by request: `await ann.moderate(slug, "kick", user_id, ban_sec=60)`.
 
 Knows the contract, and nothing of the server's code. It holds no state of the room: it delivers what happened, each
 event once and in order, or says that it cannot (`Gap`).

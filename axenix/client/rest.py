@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from typing import NoReturn
+
 import aiohttp
 import orjson
 
@@ -59,12 +63,49 @@ class Person(Api):
         """A fresh token for the same person; due at half of the token's life."""
         self.token = (await self.post("/api/auth/guest"))["access_token"]
 
+    async def keep_renewed(self) -> NoReturn:
+        """For a task beside a long stay: a fresh token whenever half of the life of the last one is over."""
+        pause = 0.0
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                answer = await self.post("/api/auth/guest")
+                self.token, pause = answer["access_token"], answer["expires_in"] / 2
+            except (aiohttp.ClientError, OSError, TimeoutError, ApiError) as error:
+                if isinstance(error, ApiError) and error.status == 401:
+                    raise  # too late
+                pause = min(60.0, pause or 1.0)
+
     async def create_room(self, **fields: object) -> Frame:
         return await self.post("/api/rooms", **fields)
 
     async def moderate(self, slug: str, action: str, user_id: int, **fields: object) -> Frame:
         """`action` is "kick", "unban", "force_mute", "force_video", "speak", "promote_admin" or "demote_admin"."""
         return await self.post(f"/api/moderation/{slug}/{action}", user_id=user_id, **fields)
+
+    async def history(self, slug: str) -> AsyncIterator[Frame]:
+        """Every event of the room that can still be synced, from the oldest to what is the last when we get there."""
+        after = 0
+        while True:
+            page = await self.get(f"/api/sync/{slug}", after_seq=after, limit=1000)
+            if "reset" in page:  # what is older has been given up
+                after = page["reset"]["floor_seq"] - 1
+                continue
+            for event in page["items"]:
+                after = event["seq"]
+                yield event
+            if not page["has_more"]:
+                return
+
+    async def messages(self, slug: str, before_id: int | None = None) -> list[Frame]:
+        """Every chat message older than this one, or all of them: chat stays when events are given up."""
+        found: list[Frame] = []
+        while True:
+            query = {} if before_id is None else {"before_id": before_id}
+            page = (await self.get(f"/api/chat/{slug}", limit=200, **query))["items"]
+            if not page:
+                return found
+            found, before_id = page + found, page[0]["id"]
 
     async def join(self, slug: str, invite_key: str | None = None, after_seq: int | None = None,
                    epoch: str | None = None) -> Connection:

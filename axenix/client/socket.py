@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import secrets
 import socket
 from collections.abc import AsyncIterator
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from axenix.client.rest import Person
 
 Frame = dict[str, Any]
+
+
+COME_BACK = frozenset({None, 1001, 1006, 1011, 1012, 1013, 4001, 4008, 4010})
+"""Close codes after which the room expects us again; after 4001 with a token that was renewed meanwhile."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 4.0
 
 
 class End(NamedTuple):
@@ -62,6 +68,7 @@ class Connection:
         self.close_code: int | None = None
         self._batches_asked_for = 0
         self._goodbye = 4000
+        self._has_gap = False
         self._socket = ws
         self._reader = asyncio.create_task(self._read())
         return self
@@ -70,6 +77,27 @@ class Connection:
         """Comes back after the socket has ended, or drops it first; what was missed arrives before anything new."""
         await self.drop()
         await self.open(self.last_seq, self.epoch)
+
+    async def come_back(self) -> bool:
+        """After the end: resumes as soon as the server lets us, however long that takes.
+
+        False: we are not to come back (kicked, replaced, the room is gone, we have left). Refused: we may not come in.
+        """
+        if not self._has_gap and self.close_code not in COME_BACK:
+            return False
+        pause = FIRST_PAUSE
+        while True:
+            await asyncio.sleep(random.uniform(0, pause))  # not all at once, after a restart
+            pause = min(2 * pause, LONGEST_PAUSE)
+            try:
+                await self.resume()
+                return True
+            except Refused as refused:
+                if refused.close_code != 1013:  # 1013: it passes by itself
+                    raise
+                pause = max(pause, refused.retry_after or 0)
+            except (aiohttp.ClientError, OSError, TimeoutError, Closed):
+                pass
 
     async def send(self, type: str, **fields: object) -> None:
         """Sends and forgets: a refusal arrives as an event of type "error"."""
@@ -166,7 +194,7 @@ class Connection:
                 if message.type is aiohttp.WSMsgType.TEXT:
                     self._take(orjson.loads(message.data))
         except Gap as found:
-            gap = found
+            gap, self._has_gap = found, True
         finally:
             await self._socket.close(code=self._goodbye)
             self.close_code = self._socket.close_code

@@ -16,6 +16,10 @@ from typing import NoReturn
 from axenix.config import Config
 
 COMMANDS: dict[str, str] = {
+    "backup": "a copy of everything in a folder of its own, made while the server runs",
+    "check": "what is wrong with the data folder, or with a backup",
+    "export": "all that there is of a person, as JSON",
+    "erase-user": "a person's name, messages, recordings and keys are gone for good",
     "dead-letters": "what the webhook did not take; sends it again if asked to",
 }
 """What stands on the command line, and what it does. The module has the same name, with _ in place of -."""
@@ -62,3 +66,10 @@ class Arguments(argparse.ArgumentParser):
 def refuse(line: str) -> NoReturn:
     print(f"axenix: {line}", file=sys.stderr)
     raise SystemExit(2)
+
+
+def number(raw: str) -> int:
+    """A user's. Raises ValueError."""
+    if not raw.isascii() or not raw.isdigit() or not 0 < len(raw) <= 16 or not int(raw):
+        raise ValueError(raw)
+    return int(raw)

@@ -260,5 +260,18 @@ class ShowDeviceKey(Struct, frozen=True):
     x25519_b64: str | None
 
 
+class Forget(Struct, frozen=True):
+    """A person is erased: the stay ends, the name goes, and nothing is wrapped for this user any more."""
+
+    user_id: Id
+
+
+class DeleteTexts(Struct, frozen=True):
+    """The messages of somebody who is erased."""
+
+    author: Id
+    ids: list[int]
+
+
 class Tick(Struct, frozen=True):
     """Time has passed."""

@@ -14,6 +14,7 @@ from axenix.room import commands as c
 from axenix.room import events as e
 from axenix.room import permits as p
 from axenix.room.chat import AlreadyDone, delete_chat, post_chat, post_sealed_chat
+from axenix.room.erasure import delete_texts, forget
 from axenix.room.files import add_recording, change_cover, delete_recording
 from axenix.room.keys import distribute_key, rotate_without, share_key, show_device_key, start_key_epoch
 from axenix.room.events import Role
@@ -248,6 +249,8 @@ RULES: dict[type, tuple[Callable[[p.Case], None], Callable[[p.Case, Any], Sequen
     c.Beat:            (p.staying,    beat),
     c.Tick:            (p.anyone,     tick),
     c.ShowProfile:     (p.anyone,     show_profile),
+    c.Forget:          (p.anyone,     forget),
+    c.DeleteTexts:     (p.anyone,     delete_texts),
 
     c.Offer:           (p.inside,     describe),
     c.Answer:          (p.inside,     describe),

@@ -278,6 +278,12 @@ class DeviceKeyShown(Struct):
     x25519_b64: str | None
 
 
+class MemberForgotten(Struct):
+    """This member's keys and titles have gone from history; told to nobody, and a room folded anew is the same."""
+
+    user_id: int
+
+
 class Passed(NamedTuple):
     """A signal on its way: to one peer, or (to = None) to all others."""
 
@@ -285,5 +291,5 @@ class Passed(NamedTuple):
     message: Struct
 
 
-Notice = SocketOpened | BeatHeard | ConnectionLost | DeviceKeyShown
-Fact = Entry | SocketOpened | BeatHeard | ConnectionLost | DeviceKeyShown | Passed
+Notice = SocketOpened | BeatHeard | ConnectionLost | DeviceKeyShown | MemberForgotten
+Fact = Entry | Notice | Passed

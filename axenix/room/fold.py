@@ -245,9 +245,19 @@ def device_key_shown(room: Room, notice: e.DeviceKeyShown) -> None:
         room.presence.device_keys[notice.user_id] = notice.x25519_b64
 
 
+def member_forgotten(room: Room, notice: e.MemberForgotten) -> None:
+    room.presence.device_keys.pop(notice.user_id, None)
+    room.key.holders.pop(notice.user_id, None)
+    room.members[notice.user_id].shares.clear()
+    for recording in room.recordings.values():
+        if recording.uploader_user_id == notice.user_id:
+            recording.title = ""
+
+
 NOTICED: dict[type, Callable[[Room, Any], None]] = {
     e.SocketOpened: socket_opened,
     e.BeatHeard: beat_heard,
     e.ConnectionLost: connection_lost,
     e.DeviceKeyShown: device_key_shown,
+    e.MemberForgotten: member_forgotten,
 }

@@ -12,6 +12,8 @@ from functools import lru_cache
 
 from axenix.errors import Refused
 
+NOBODY = "Deleted user"
+"""The name of everybody who was erased."""
 CHAT_LIMIT = 4000
 
 SLUG = re.compile(r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$(?!\n)")

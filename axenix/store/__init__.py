@@ -16,4 +16,12 @@ Nothing here knows a room's rules, an actor or a request. Lines and cards come i
     people.py      who there is
     foreign.py     whom people of another site are here
     outbox.py      what a webhook has yet to be told
+
+    dossier.py     all that there is of one person
+    compaction.py  away with the last traces of the erased
+
+    archive.py     a database read from outside, room by room, beside the server that writes it
+    backup.py      all of a folder in another one, as it was at one moment
+    restore.py     what the first start from a backup does
+    findings.py    what is wrong with a folder
 """

@@ -19,9 +19,12 @@ import aiosqlite
 
 from axenix.errors import CannotStart, Refused
 from axenix.lines import tombstone
+from axenix.store.archive import reading
+from axenix.store.compaction import APART, DUE, compact_if_due
 from axenix.store.connection import READER, WRITER, apply_pragmas, cancel, connect, in_thread
 from axenix.store.folder import DATABASE, load_or_make_secret, take
-from axenix.store.schema import examine, make_or_examine, migrate
+from axenix.store.restore import begin_anew
+from axenix.store.schema import SMALL, examine, make_or_examine, migrate
 from axenix.store.sweep import Sweeper
 from axenix.store.trouble import Trouble
 from axenix.store.wal import Wal
@@ -46,6 +49,7 @@ class Database:
         self._readers: list[aiosqlite.Connection] = []
         self._turn = cycle(range(READERS))
         self._is_closed = False
+        self._compacted_at = -APART
         self._ending = AsyncExitStack()
         """What has been begun, to be ended in reverse order."""
 
@@ -73,6 +77,8 @@ class Database:
         connection = await ending.enter_async_context(connect(path))
         await in_thread(connection, partial(apply_pragmas, WRITER))
         await in_thread(connection, migrate)
+        await in_thread(connection, begin_anew)
+        await in_thread(connection, compact_if_due)
         await connection.create_function("tombstone", 1, tombstone, deterministic=True)
         wal = Wal(connection, trouble)
         ending.push_async_callback(wal.close)
@@ -108,9 +114,13 @@ class Database:
         """To be written with everything else that waits, in the order of the calls."""
         self._writer.add(job)
 
-    def write(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
-        """A function that writes, done as a whole and durable, or not at all. Raises Refused, and what it raises."""
+    def write(self, work: Callable[[sqlite3.Connection], T], leaves_traces: bool = False) -> asyncio.Future[T]:
+        """A function that writes, done as a whole and durable, or not at all. Raises Refused, and what it raises.
+
+        `leaves_traces`: what it takes away must not stay in the log either.
+        """
         call = Call(work)
+        call.leaves_traces = leaves_traces
         self.add(call)
         return call.future
 
@@ -122,6 +132,28 @@ class Database:
             return await in_thread(self._readers[next(self._turn)], work)
         except sqlite3.Error as error:
             raise Refused(self._trouble.with_reading(error)) from error
+
+    async def aside(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """A function that reads for long, beside everything else: through a connection of its own, at one moment."""
+        def outside() -> T:
+            with reading(self._folder) as db:
+                return work(db)
+
+        try:
+            return await asyncio.to_thread(outside)
+        except (sqlite3.Error, CannotStart) as error:
+            raise Refused(self._trouble.with_reading(error)) from error
+
+    async def compact(self) -> bool:
+        """Away with the last traces of the erased. False: not now, but later, or at the next start."""
+        if not await self.read(lambda db: db.execute(DUE).fetchone()):
+            return True
+        now, size = asyncio.get_running_loop().time(), (self._folder / DATABASE).stat().st_size
+        if size > SMALL or now - self._compacted_at < APART:
+            return False
+        self._compacted_at = now
+        await self._writer.compact()
+        return True
 
 
 async def examine_at_leisure(path: Path, trouble: Trouble) -> None:

@@ -33,6 +33,12 @@ FLUSHED = 8 << 20
 """Bytes between two flushes: one great flush at the end would have the database wait behind it."""
 DRAFT = ".draft"
 HASHED_AT_ONCE = 1 << 20
+BINARY = getattr(os, "O_BINARY", 0)
+"""Without it Windows would write "\\r\\n" for every byte 10."""
+DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+"""Rooms may be called so, but on Windows no folder may."""
+NO_DEVICE = "_"
+"""What makes a folder's name of such a word; no slug has it."""
 
 
 async def at_the_disk(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -147,14 +153,24 @@ class Files:
         for path in self.uploads.iterdir():
             if path.suffix == DRAFT:
                 remove(path)
-        records = {folder.name: names(folder) for folder in self.records.iterdir() if folder.is_dir()}
+        for slug in DEVICES:
+            if os.name != "nt" and (self.records / slug).is_dir():  # from before they had another name
+                (self.records / slug).rename(self.of_room(slug))
+        records = {slug: names(folder) for slug, folder in self.rooms()}
         return Leftover(names(self.avatars), names(self.covers), records)
 
     def draft(self) -> Draft:
         return Draft(self.uploads / f"{secrets.token_hex(16)}{DRAFT}")
 
+    def of_room(self, slug: str) -> Path:
+        return self.records / (slug + NO_DEVICE if slug in DEVICES else slug)
+
+    def rooms(self) -> Iterator[tuple[str, Path]]:
+        """Slugs and folders of the rooms that have recordings."""
+        return ((path.name.removesuffix(NO_DEVICE), path) for path in self.records.iterdir() if path.is_dir())
+
     def record(self, slug: str, name: str) -> Path:
-        return self.records / slug / name
+        return self.of_room(slug) / name
 
     def must_fit(self, size: int) -> None:
         """Raises Refused("storage_full") when so many bytes more would leave too little."""
@@ -166,14 +182,14 @@ class Files:
     def remove_record(self, slug: str, name: str) -> None:
         remove(self.record(slug, name))
         try:
-            (self.records / slug).rmdir()
+            self.of_room(slug).rmdir()
         except OSError:
             pass  # there are others
 
     def forget_room(self, slug: str, cover_url: str | None) -> None:
         if cover_url:
             remove(self.covers / cover_url.rpartition("/")[2])
-        shutil.rmtree(self.records / slug, ignore_errors=True)
+        shutil.rmtree(self.of_room(slug), ignore_errors=True)
 
 
 def names(folder: Path) -> set[str]:

@@ -15,6 +15,8 @@ from axenix.errors import CannotStart
 DATABASE = "axenix.db"
 LOCK = "lock"
 SECRET = "jwt-secret"
+ADDRESS = "address"
+"""Where the server that owns the folder listens, while it does: for commands that need it to do something."""
 SECRET_BYTES = 32
 """The least that a secret may have (RFC 7518 section 3.2: as long as HMAC-SHA-256's output)."""
 
@@ -36,7 +38,8 @@ def take(folder: Path) -> int:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         number = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise CannotStart(f"the data folder {folder} cannot be used: {error.strerror}") from None
+        raise CannotStart(f"the data folder {folder} cannot be used: {error.strerror}. "
+                          "--data-dir takes a folder where this program may write") from None
     try:
         _lock(number)
     except OSError as error:

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from axenix.store.files import FLUSHED, on_disk, remove, write_all
+from axenix.store.files import BINARY, FLUSHED, on_disk, remove, write_all
 from axenix.store.folder import write_whole
 
 log = logging.getLogger(__name__)
@@ -85,11 +85,12 @@ class Partials:
         return self._known.get(upload_id) if re.fullmatch("[0-9a-f]{32}", upload_id, re.ASCII) else None
 
     def all(self) -> list[Partial]:
+        """A list made in one step: threads add and remove uploads meanwhile."""
         return list(self._known.values())
 
     def size_of(self, room: int) -> int:
         """Bytes that the unfinished uploads of a room take."""
-        return sum(each.offset for each in self._known.values() if each.room == room and not each.done)
+        return sum(each.offset for each in self.all() if each.room == room and not each.done)
 
     def bytes_of(self, partial: Partial) -> Path:
         return self._folder / (partial.id + BYTES)
@@ -139,7 +140,7 @@ class Tail:
         self._partial = partial
         self.written = 0
         with on_disk():
-            self._number = os.open(partials.bytes_of(partial), os.O_WRONLY)
+            self._number = os.open(partials.bytes_of(partial), os.O_WRONLY | BINARY)
             os.ftruncate(self._number, partial.offset)
             os.lseek(self._number, partial.offset, os.SEEK_SET)
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
 
 from axenix.errors import Refused
+from axenix.room.text import NOBODY
 from axenix.store.database import Database
 
 KEPT = 10_000
 """People in memory: every request asks for one."""
 CHANGEABLE = ("nickname", "avatar_url", "public_key_pem", "device_key")
-COLUMNS = "id, nickname, avatar_url, public_key_pem, device_key"
+COLUMNS = "id, nickname, avatar_url, public_key_pem, device_key, erased"
+
+GOING, GONE = 1, 2
+"""How far somebody is erased: rooms still have something of them; only unused bytes of the database may have. Then, 3,
+nothing has: see compaction.py. Everybody else is 0."""
 
 
 class User(Struct, frozen=True):
@@ -29,6 +35,7 @@ class User(Struct, frozen=True):
 class Person(User, frozen=True):
     device_key: str | None = None
     """X25519, base64; shown to those who are in a room together."""
+    erased: int = 0
 
     def shown(self) -> User:
         return User(self.id, self.nickname, self.avatar_url, self.public_key_pem)
@@ -64,8 +71,31 @@ class People:
         what = ", ".join(f"{name} = :{name}" for name in CHANGEABLE if name in changes) or "id = id"
 
         def work(db: sqlite3.Connection) -> Person:
-            return one(db, f"UPDATE people SET {what} WHERE id = :id RETURNING {COLUMNS}", changes | {"id": number})
-        done = self._database.write(work)
+            which = f"WHERE id = :id AND NOT erased RETURNING {COLUMNS}"
+            return one(db, f"UPDATE people SET {what} {which}", changes | {"id": number})
+        return await self._change(work)
+
+    async def erase(self, number: int) -> Person:
+        """Nobody, and no token is theirs any more. What rooms have of them is for others to take away."""
+        def work(db: sqlite3.Connection) -> Person:
+            what = "nickname = ?, avatar_url = NULL, public_key_pem = NULL, device_key = NULL"
+            how_far = f"erased = max(erased, {GOING})"
+            return one(db, f"UPDATE people SET {what}, {how_far} WHERE id = ? RETURNING {COLUMNS}", (NOBODY, number))
+        return await self._change(work, leaves_traces=True)
+
+    async def is_gone(self, number: int) -> None:
+        """No room has anything of this person any more."""
+        def work(db: sqlite3.Connection) -> Person:
+            return one(db, f"UPDATE people SET erased = {GONE} WHERE id = ? RETURNING {COLUMNS}", (number,))
+        await self._change(work)
+
+    async def going(self) -> list[int]:
+        """Those whose erasure was begun, and perhaps interrupted."""
+        return await self._database.read(lambda db: [number for number, in db.execute(
+            "SELECT id FROM people WHERE erased = ? AND erased > 0", (GOING,)).fetchall()])
+
+    async def _change(self, work: Callable[[sqlite3.Connection], Person], leaves_traces: bool = False) -> Person:
+        done = self._database.write(work, leaves_traces)
         done.add_done_callback(self._replace)
         return await asyncio.shield(done)  # if the asker goes away, memory must still hear of it
 

@@ -111,14 +111,24 @@ CREATE TABLE probe (id INTEGER PRIMARY KEY, filling BLOB) STRICT;
 VERSION_2 = "ALTER TABLE people ADD COLUMN device_key TEXT"  # X25519, base64
 
 VERSION_3 = """
+ALTER TABLE people ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;  -- see people.py
+CREATE INDEX people_erased ON people (erased) WHERE erased > 0;
+CREATE TABLE marks (name TEXT PRIMARY KEY) STRICT;                -- what the next start has to do
+"""
+
+VERSION_4 = """
 CREATE TABLE foreigners (                  -- people of another site, by that site's own ids
     subject TEXT PRIMARY KEY,
     person INTEGER NOT NULL UNIQUE REFERENCES people (id),
     name TEXT                              -- the last one of the site's that was applied
 ) STRICT;
+CREATE TRIGGER the_erased_come_from_nowhere AFTER UPDATE OF erased ON people WHEN new.erased > 0
+BEGIN
+    DELETE FROM foreigners WHERE person = new.id;
+END;
 """
 
-VERSION_4 = """
+VERSION_5 = """
 CREATE TABLE hooked (id INTEGER PRIMARY KEY) STRICT;  -- has a row once a webhook has been in use
 CREATE TABLE hooks (                       -- how far it has been told of each room
     room INTEGER PRIMARY KEY,
@@ -144,7 +154,7 @@ BEGIN
 END;
 """
 
-MIGRATIONS = (VERSION_1, VERSION_2, VERSION_3, VERSION_4)
+MIGRATIONS = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5)
 """Each takes the database one version further, in a transaction of its own. Once released they never change."""
 
 
@@ -202,7 +212,8 @@ def examine(path: Path, thoroughly: bool, db: sqlite3.Connection) -> None:
             raise CannotStart(f"{path} is not a database of Axenix Conference", DAMAGED)
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if not 1 <= version <= len(MIGRATIONS):
-            raise CannotStart(f"{path} is of version {version}, and this program knows 1 to {len(MIGRATIONS)}", DAMAGED)
+            raise CannotStart(f"{path} is of version {version}, and this program knows 1 to {len(MIGRATIONS)}: "
+                              "start the newer program that wrote it, or put back a copy from before", DAMAGED)
         flaw = db.execute("PRAGMA quick_check(1)").fetchone()[0] if thoroughly else "ok"
     except sqlite3.Error as error:
         if code_of(error) in PASSING:

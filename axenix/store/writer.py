@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 import aiosqlite
 
 from axenix.errors import Refused
+from axenix.store.compaction import compact
 from axenix.store.connection import in_thread
 from axenix.store.trouble import Trouble
 from axenix.store.wal import Wal
@@ -112,6 +113,7 @@ class Writer:
         self._trouble = trouble
         self._refusal: str | None = None
         self._jobs: list[Job] = []
+        self._compacting: asyncio.Future[None] | None = None
         self._busy_since: float | None = None
         self._is_closing = False
         self._wake = asyncio.Event()
@@ -137,6 +139,15 @@ class Writer:
             job.is_taken = True
             job.settle(refusal)
 
+    async def compact(self) -> None:
+        """The whole database anew, between two groups. Raises Refused."""
+        if self.refusal is not None:
+            raise Refused(self.refusal)
+        if self._compacting is None:
+            self._compacting = self._loop.create_future()
+            self._wake.set()
+        await asyncio.shield(self._compacting)
+
     async def close(self) -> None:
         """Write what waits, and take nothing more."""
         self._is_closing = True
@@ -146,11 +157,26 @@ class Writer:
         await asyncio.wait({self._task})
 
     async def _run(self) -> None:
-        while self._jobs or not self._is_closing:
+        while self._jobs or self._compacting or not self._is_closing:
             await self._wake.wait()
             self._wake.clear()
-            while self._jobs:
-                await self._write_group()
+            while self._jobs or self._compacting:
+                if self._jobs:
+                    await self._write_group()
+                if self._compacting:
+                    await self._compact(self._compacting)
+
+    async def _compact(self, done: asyncio.Future[None]) -> None:
+        self._busy_since = self._loop.time()
+        try:
+            await in_thread(self._connection, compact)
+            await self._wal.wipe()
+            done.set_result(None)
+        except sqlite3.Error as error:
+            done.set_exception(Refused(self._trouble.with_writing(error)))
+            done.exception()  # whoever asked may have gone
+        finally:
+            self._busy_since = self._compacting = None
 
     def _take(self) -> list[Job]:
         jobs, self._jobs = self._jobs, []

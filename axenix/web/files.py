@@ -67,7 +67,12 @@ async def reader(request: web.Request) -> int:
     """By token, or by a link from the list."""
     if "Authorization" in request.headers or "s" not in request.query:
         return (await user(request)).id
-    return check(house_of(request).link_key, request.path, request.query, time.time())
+    house = house_of(request)
+    user_id = check(house.link_key, request.path, request.query, time.time())
+    person = await house.people.find(user_id)
+    if person is None or person.erased:
+        raise Refused("invalid_token")
+    return user_id
 
 
 async def seen_by(house: House, slug: str, user_id: int, name: str) -> Recording:

@@ -18,10 +18,11 @@ from axenix.errors import Refused
 from axenix.room.commands import MAX_ID
 from axenix.room.text import SLUG
 from axenix.store.people import Person
-from axenix.web.accounts import ID, ID_HEADER, REASON, USER, method_of, route_of
-from axenix.web.addresses import client_address, is_among, throttle_key
+from axenix.web.accounts import ID, REASON, USER, method_of, route_of
+from axenix.web.addresses import client_address, throttle_key
 from axenix.web.foreign import TOKEN, must_be_good_here
 from axenix.web.house import house_of
+from axenix.web.origins import allow_origin
 from axenix.web.visas import foreigner
 
 log = logging.getLogger(__name__)
@@ -36,19 +37,9 @@ SAFE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 
-HOST = re.compile(r"([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 READING = {"GET", "HEAD", "OPTIONS"}
 BODY_SECONDS = 20.0
 """What a JSON body may take to come."""
-TUS_ASKS = (
-    "Tus-Resumable, Upload-Length, Upload-Defer-Length, Upload-Offset, Upload-Metadata, Upload-Checksum, Upload-Concat"
-)
-TUS_TELLS = (
-    "Location, Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, Upload-Length, "
-    "Upload-Defer-Length, Upload-Offset, Upload-Metadata, Upload-Concat, Upload-Expires"
-)
-"""Headers that pages of other origins may send, and read, when they upload in pieces."""
-
 # ---- answers --------------------------------------------------------------------------------------------------------
 
 
@@ -64,6 +55,8 @@ def refusal(refused: Refused, **more: object) -> web.Response:
         response.headers["Retry-After"] = str(max(1, round(refused.retry_after)))
     if refused.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
+    if refused.status == 426:
+        response.headers.update({"Upgrade": "websocket", "Connection": "Upgrade"})
     return response
 
 
@@ -78,7 +71,7 @@ async def errors_become_answers(request: web.Request, handler: Handler) -> web.S
     if not response.prepared:
         for name, value in SAFE_HEADERS.items():
             response.headers.setdefault(name, value)
-        _allow_origin(request, response)
+        allow_origin(request, response)
     return response
 
 
@@ -116,57 +109,6 @@ def plain(request: web.Request, error: web.HTTPException) -> web.Response:
     return note(request, reason, response) if error.status >= 400 else response
 
 
-# ---- origins --------------------------------------------------------------------------------------------------------
-
-
-def origin_allowed(request: web.Request) -> bool:
-    """Browsers say where a page is from; programs say nothing, and show a token anyway."""
-    origin = request.headers.get("Origin")
-    if origin is None:
-        return True
-    allowed = house_of(request).config.allowed_origins
-    return "*" in allowed or origin.lower() in allowed or origin.lower() in own_origins(request)
-
-
-def own_origins(request: web.Request) -> set[str]:
-    """With TLS always, since a proxy may have ended it unseen; without only where nothing speaks of TLS."""
-    public = re.match("https?://[^/]+", (house_of(request).config.public_url or "").lower())
-    here, own = asked_at(request).lower(), {public[0]} if public else set()
-    host = here.partition("://")[2]
-    if host and not (public and public[0].endswith(f"://{host}")):
-        own.add(here)
-    return own | ({f"https://{host}"} if host else set())
-
-
-def _allow_origin(request: web.Request, response: web.StreamResponse) -> None:
-    origin = request.headers.get("Origin")
-    if origin is not None and origin_allowed(request):
-        response.headers["Access-Control-Allow-Origin"] = origin
-        response.headers["Access-Control-Expose-Headers"] = f"Retry-After, {ID_HEADER}, {TUS_TELLS}"
-        response.headers.add("Vary", "Origin")
-
-
-async def preflight(request: web.Request) -> web.Response:
-    """CORS: may a page of this origin send such a request?"""
-    if not origin_allowed(request):
-        raise Refused("forbidden", "Pages of this origin may not use this server (AXENIX_ALLOWED_ORIGINS).")
-    return web.Response(status=204, headers={
-        "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, HEAD",
-        "Access-Control-Allow-Headers": f"Authorization, Content-Type, {ID_HEADER}, {TUS_ASKS}",
-        "Access-Control-Max-Age": "600",
-    })
-
-
-def asked_at(request: web.Request) -> str:
-    """Our address as the client wrote it, such as https://meet.example; a trusted proxy says what it was. Or ""."""
-    scheme, host = request.scheme, request.host
-    if is_among(request.remote or "", house_of(request).config.trusted_proxies):
-        forwarded = request.headers.get("X-Forwarded-Proto", "").lower()
-        scheme = forwarded if forwarded in ("http", "https") else scheme
-        host = request.headers.get("X-Forwarded-Host", host).rpartition(",")[2].strip()
-    return f"{scheme}://{host}" if HOST.fullmatch(host) else ""
-
-
 # ---- who ------------------------------------------------------------------------------------------------------------
 
 
@@ -174,7 +116,18 @@ def address(request: web.Request) -> str:
     """What counts as one sender when attempts are counted."""
     proxies = house_of(request).config.trusted_proxies
     forwarded = ", ".join(request.headers.getall("X-Forwarded-For", []))
+    if forwarded and not proxies:
+        hint(request)
     return throttle_key(client_address(request.remote, forwarded, proxies))
+
+
+def hint(request: web.Request) -> None:
+    """A proxy on this machine that nobody has named: all people would count as one."""
+    house = house_of(request)
+    if not house.hinted and request.remote in ("127.0.0.1", "::1"):
+        house.hinted = True
+        log.warning("requests come through a proxy at %s whose X-Forwarded-For is not believed; if it is yours, set "
+                    "AXENIX_TRUSTED_PROXIES=%s", request.remote, request.remote)
 
 
 def bearer(request: web.Request) -> str | None:
@@ -215,7 +168,7 @@ async def known(request: web.Request, raw: str) -> tuple[Person, tokens.Token]:
         token = await foreigner(house, house.site, raw)
     must_be_good_here(request, token)
     person = await house.people.find(token.user_id)
-    if person is None:
+    if person is None or person.erased:
         raise Refused("invalid_token", "The token's user is not known here; ask for a new one.")
     request[TOKEN] = token
     request[USER] = person.id

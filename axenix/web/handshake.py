@@ -15,6 +15,7 @@ from collections.abc import Container
 
 from aiohttp import web
 
+from axenix.errors import Refused
 from axenix.web.accounts import ID, ID_HEADER
 from axenix.web.socket import Socket
 
@@ -44,8 +45,9 @@ def accept_of(request: web.Request) -> str:
     """What proves to the client that we have understood."""
     headers = request.headers
     key = headers.get("Sec-WebSocket-Key", "").strip().encode(errors="replace")
-    asked = headers.get("Upgrade", "").strip().lower() == "websocket" and _upgrades(headers.get("Connection", ""))
-    if not (asked and headers.get("Sec-WebSocket-Version", "").strip() == VERSION and _is_nonce(key)):
+    if headers.get("Upgrade", "").strip().lower() != "websocket" or not _upgrades(headers.get("Connection", "")):
+        raise Refused("upgrade_required")
+    if not (headers.get("Sec-WebSocket-Version", "").strip() == VERSION and _is_nonce(key)):
         raise web.HTTPBadRequest
     return b64encode(hashlib.sha1(key + GUID, usedforsecurity=False).digest()).decode()
 

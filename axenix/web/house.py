@@ -17,6 +17,7 @@ from axenix.room.commands import ShowProfile
 from axenix.room.permits import Who
 from axenix.rooms import Rooms
 from axenix.store.catalogue import Catalogue
+from axenix.store.database import Database
 from axenix.store.disk import Disk
 from axenix.store.files import Files
 from axenix.store.foreign import Foreigners
@@ -48,6 +49,7 @@ class House:
     foreigners: Foreigners
     outbox: Outbox
     rooms: Rooms
+    database: Database
     tally: Tally
     sockets: set[Socket] = field(default_factory=set)
     sockets_by_address: dict[str, int] = field(default_factory=dict)
@@ -59,6 +61,8 @@ class House:
     door: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_THE_DOOR))
     """Sockets on their way in; a crowd waits its turn, and those inside are heard in between."""
     pictures: Pictures = field(default_factory=Pictures)
+    hinted: bool = False
+    """Whoever runs this has been told of a proxy that is not trusted; once is enough."""
 
     def __post_init__(self) -> None:
         if self.config.guest_rate:

@@ -45,8 +45,8 @@ async def keep(house: House, leftover: Leftover) -> None:
 
 
 def rooms_with_expired(house: House, now: float) -> list[str]:
-    folders = [folder for folder in house.files.records.iterdir() if folder.is_dir()]
-    return [folder.name for folder in folders if any(0 < end(name) <= now for name in names(folder))]
+    folders = list(house.files.rooms())
+    return [slug for slug, folder in folders if any(0 < end(name) <= now for name in names(folder))]
 
 
 def end(name: str) -> float:

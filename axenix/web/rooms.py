@@ -21,8 +21,9 @@ from axenix.store.catalogue import Listed
 from axenix.store.files import at_the_disk
 from axenix.store.people import Person
 from axenix.web.foreign import is_vouched_for, role_of
-from axenix.web.guard import address, answer, asked_at, body, number, slug_of, user, whoever
+from axenix.web.guard import address, answer, body, number, slug_of, user, whoever
 from axenix.web.house import House, house_of
+from axenix.web.origins import own_address
 from axenix.web.pieces import forget_all
 from axenix.web.shapes import Done, Existence, PrivateRoom, RoomPage, RoomShown
 
@@ -202,5 +203,4 @@ def shown(listed: Listed, card: Card | Listed, online: int) -> RoomShown:
 
 def invite_url(request: web.Request, room: Room) -> str:
     """The key goes into the fragment, which browsers send to nobody."""
-    base = house_of(request).config.public_url or asked_at(request)
-    return f"{base}/r/{room.slug}" + (f"#invite={room.invite_key}" if room.invite_key else "")
+    return f"{own_address(request)}/r/{room.slug}" + (f"#invite={room.invite_key}" if room.invite_key else "")

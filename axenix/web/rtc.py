@@ -7,6 +7,7 @@ import hmac
 import time
 
 from aiohttp import web
+from msgspec import UNSET
 
 from axenix.config import Config
 from axenix.web.guard import answer, whoever
@@ -27,7 +28,7 @@ async def config(request: web.Request) -> web.Response:
         servers.append(IceServer(list(settings.stun_urls)))
     if settings.turn_urls and person is not None:
         servers.append(turn(settings, person.id, time.time()))
-    return answer(RtcConfig(servers, TTL))
+    return answer(RtcConfig(servers, TTL, "relay" if settings.ice_policy == "relay" else UNSET))
 
 
 def turn(settings: Config, user_id: int, now: float) -> IceServer:

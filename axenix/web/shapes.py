@@ -6,7 +6,7 @@ beside the handlers that read them.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -17,6 +17,21 @@ from axenix.store.people import User
 
 class Done(Struct):
     ok: bool = True
+
+
+class Erased(Struct):
+    complete: bool
+    """False: what lies unused in the file is overwritten at the next start."""
+    ok: bool = True
+
+
+class Dossier(Struct):
+    """All that there is of one person."""
+
+    user: dict[str, Any]
+    rooms: list[dict[str, Any]]
+    messages: list[dict[str, Any]]
+    recordings: list[dict[str, Any]]
 
 
 class Readiness(Struct):
@@ -257,6 +272,8 @@ class RtcConfig(Struct):
     iceServers: list[IceServer]
     ttl: int
     """Seconds for which the credentials are good."""
+    iceTransportPolicy: Literal["relay"] | UnsetType = UNSET
+    """Where the operator wants no direct ways."""
 
 
 class KeyHolder(Struct):

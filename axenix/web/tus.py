@@ -19,8 +19,9 @@ from axenix.store.files import at_the_disk
 from axenix.store.partials import KEPT_SECONDS, Partial, new_id
 from axenix.store.people import Person
 from axenix.web import recordings
-from axenix.web.guard import Handler, answer_to, preflight, slug_of, user
+from axenix.web.guard import Handler, answer_to, slug_of, user
 from axenix.web.house import house_of
+from axenix.web.origins import own_address, preflight
 from axenix.web.joining import FINAL, join, name_of, parts_of
 from axenix.web.pieces import alone, finish, forget, receive
 from axenix.web.tus_headers import CHECKSUMS, VERSION, metadata, number
@@ -173,7 +174,7 @@ def place(request: web.Request, partial: Partial) -> str:
     path = f"/api/recordings/{partial.slug}/tus/{partial.id}"
     if "Origin" in request.headers:
         return path
-    return (house_of(request).config.public_url or f"{request.scheme}://{request.host}") + path
+    return own_address(request) + path
 
 
 async def own(request: web.Request, person: Person) -> Partial:

@@ -28,10 +28,11 @@ from axenix.tokens import Token
 from axenix.turn import Resume
 from axenix.web.accounts import REASON
 from axenix.web.device_keys import show_latest
-from axenix.web.guard import address, bearer, known, must_be_named, origin_allowed
+from axenix.web.guard import address, bearer, known, must_be_named
 from axenix.web.handshake import switch_protocols
 from axenix.web.house import House, house_of
 from axenix.web.limits import SlidingCount, TokenBucket
+from axenix.web.origins import origin_allowed
 from axenix.web.rooms import guessed_wrong, joining, no_more_guesses
 from axenix.web.socket import Socket
 from axenix.web.sync import PAGE, page_or_reset

@@ -51,10 +51,10 @@ class Plug:
     def is_gone(self) -> bool:
         return bool(self.gone_at)
 
-    def say(self, text: bytes) -> None:
+    def say(self, *texts: bytes) -> None:
         """In full: what is said here is little."""
         self.socket.setblocking(True)
-        self.socket.sendall(client_frame(text))
+        self.socket.sendall(b"".join(map(client_frame, texts)))
         self.socket.setblocking(False)
 
     def hear(self) -> None:

@@ -86,11 +86,12 @@ export class Call {
   /** @param {Model} model */
   update(model) {
     this.#model = model;
-    const { state, status } = model;
+    const { state, status, blocked } = model;
+    const waiting = blocked ? "no_websocket" : status === "lost" ? "reconnecting" : "connecting";
     write(this.#title, state?.title ?? "");
     write(this.#topic, state?.topic ?? "");
     document.title = state ? `${state.title} · ${t("brand")}` : t("brand");
-    write(this.#banner, status === "live" ? "" : status === "lost" ? t("reconnecting") : t("connecting"));
+    write(this.#banner, status === "live" ? "" : t(waiting));
     set(this.element, "data-status", status);
     set(this.#alone, "hidden", status !== "live" || state?.participants.length !== 1);
     this.#mark(state);

@@ -31,6 +31,9 @@ export const EN = {
   try_again: "Try again",
   reconnecting: "Connection lost. Coming back…",
   connecting: "Connecting…",
+  no_websocket:
+    "The server answers, but WebSocket does not get through. Usually a proxy before the server does not pass "
+    + "`Upgrade` on; whoever runs the server can change that. Trying again…",
   you: "{0} (you)",
   guest: "Guest",
   owner: "Owner",

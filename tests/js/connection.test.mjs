@@ -416,3 +416,23 @@ test("hurrying does not wait for the next attempt, and asks a line that seems al
   await all.world.pass(3_000);
   assert.equal(all.world.sockets.length, 2, "the attempt that was planned is not made as well");
 });
+
+test("where no attempt ever brings a word, that is told, and trying goes on", async () => {
+  const all = await connect();
+  const fails = async () => {
+    all.world.socket.end(1006);
+    await all.world.pass(4_000);
+  };
+  await fails();
+  await fails();
+  assert.equal(all.told.deaf, 0);
+  await fails();
+  assert.equal(all.told.deaf, 1);
+  assert.equal(all.world.sockets.length, 4);
+});
+
+test("a line that has worked once is lost, and not blocked", async () => {
+  const all = await joined(5);
+  for (let n = 0; n < 6; n++) await broken(all);
+  assert.equal(all.told.deaf, 0);
+});

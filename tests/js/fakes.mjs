@@ -79,7 +79,7 @@ export const settled = () => new Promise((resolve) => setImmediate(resolve));
 export async function connect(other = {}) {
   const world = new FakeWorld();
   const told = {
-    statuses: [], snapshots: [], events: [], signals: [], acks: [], refusals: [], ends: [], joined: [], renewals: [],
+    statuses: [], snapshots: [], events: [], signals: [], acks: [], refusals: [], ends: [], joined: [], renewals: [], deaf: 0,
   };
   const connection = new Connection({
     url: "ws://here/ws/rooms/r",
@@ -95,6 +95,7 @@ export async function connect(other = {}) {
       signal: (signal) => told.signals.push(signal),
       acked: (cid, seq) => told.acks.push([cid, seq]),
       refused: (refusal) => told.refusals.push(refusal),
+      deaf: () => told.deaf++,
       ended: (end) => told.ends.push(end),
     },
     world,

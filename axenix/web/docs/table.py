@@ -68,6 +68,9 @@ PEOPLE = (
     Row("upload_avatar", "POST /api/users/{id}/avatar", "self", "One's own picture", shapes.AvatarShown, 200, PICTURE),
     Row("put_device_key", "PUT /api/users/me/device_key", "user", "One's own device key; null takes it away",
         shapes.DeviceKeyKept, 200, device_keys.DeviceKey, {"x25519_b64": X25519}, "user_not_found"),
+    Row("export", "GET /api/users/me/export", "user", "All that there is of oneself", shapes.Dossier,
+        refused="user_not_found overloaded"),
+    Row("erase", "DELETE /api/users/me", "user", "Oneself is gone for good", shapes.Erased, refused="user_not_found"),
 )
 ROOMS = (
     Row("create_room", "POST /api/rooms", "user", "A new room, owned by the caller",
@@ -181,7 +184,7 @@ SERVER = (
         refused="draining storage_full storage_unavailable"),
     Row("metrics", "GET /metrics", "open", "Figures for Prometheus", TEXT),
     Row("socket", "GET /ws/rooms/{slug}", "open", "The socket: see /asyncapi.json", None, 101,
-        refused="forbidden bad_request", params=(
+        refused="forbidden bad_request upgrade_required", params=(
             Param("token", "the token, where it cannot come as a header or a subprotocol"),
             Param("invite_key", "of a private room"), whole("after_seq", "the last event that is known"),
             Param("epoch", "which history that number belongs to"))),
