@@ -14,11 +14,13 @@ from axenix.room.state import Law
 from axenix.rooms import Rooms
 from axenix.store.catalogue import Catalogue
 from axenix.store.database import Database
+from axenix.store.foreign import Foreigners
 from axenix.store.journal import SqliteJournal
+from axenix.store.outbox import Outbox
 from axenix.store.people import People
 from axenix.web import auth, avatars, chat, covers, crypto, device_keys, documents, erasure, files, health, heartbeat
-from axenix.web import keeper, metrics, moderation, pages, participants, recordings, rooms, rtc, state, sync, tus, users
-from axenix.web import ws
+from axenix.web import hooks, keeper, metrics, moderation, pages, participants, recordings, rooms, rtc, state, sync, tus
+from axenix.web import users, ws
 from axenix.web.accounts import accounted
 from axenix.web.guard import errors_become_answers
 from axenix.web.house import HOUSE, House
@@ -55,8 +57,10 @@ def furnish(config: Config, database: Database) -> House:
     )
     return House(
         config=config, secret=config.jwt_secret or database.secret, journal=journal, catalogue=catalogue,
-        database=database, people=People(database), tally=database.tally,
+        database=database, people=People(database), foreigners=Foreigners(database),
+        outbox=Outbox(database, config.data_dir),
         rooms=Rooms(journal, catalogue, law, retention=config.event_retention, tally=database.tally),
+        tally=database.tally,
     )
 
 
@@ -69,11 +73,12 @@ async def watch(app: web.Application) -> AsyncIterator[None]:
         open_rooms.sweep(), open_rooms.wake_the_inhabited(), keeper.keep(house, leftover), heartbeat.beat(house),
         erasure.go_on(house), metrics.feel_lag(house.tally),
     )
-    tasks = [asyncio.create_task(each) for each in work]
-    yield
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    async with hooks.telling(house):
+        tasks = [asyncio.create_task(each) for each in work]
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def drain(app: web.Application) -> None:

@@ -51,6 +51,10 @@ def _path(raw: str) -> Path:
     return Path(_text(raw))
 
 
+def _maybe_path(raw: str) -> Path | None:
+    return Path(raw.strip()) if raw.strip() else None
+
+
 def _whole(least: int, most: int) -> Callable[[str], int]:
     def parse(raw: str) -> int:
         if not re.fullmatch("[0-9]{1,18}", raw.strip()) or not least <= int(raw) <= most:
@@ -129,6 +133,12 @@ def _public_url(raw: str) -> str | None:
     return url or None
 
 
+def _hook_url(raw: str) -> str | None:
+    if raw.strip() and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s#]*)?", raw.strip()):
+        raise ValueError("an address such as https://example.org/hook")
+    return raw.strip() or None
+
+
 def _secret(raw: str) -> bytes | None:
     secret = raw.encode("utf-8", "surrogateescape")
     if raw and len(secret) < MIN_SECRET_BYTES:
@@ -175,6 +185,12 @@ class Config:
         "", _secret, f"what signs the tokens, at least {MIN_SECRET_BYTES} bytes; empty: made once and kept in the data "
         "folder. Better in the environment than on the command line, which every process can read", secret=True)
     token_ttl: int = _option("2592000", _whole(1, 10**9), "seconds until a token runs out (30 days)")
+    foreign_secret: bytes | None = _option(
+        "", _secret, f"what another site signs tokens of its own people with (HS256), at least {MIN_SECRET_BYTES} "
+        "bytes", secret=True)
+    foreign_jwks: Path | None = _option(
+        "", _maybe_path, "file with the public keys of that site, a JSON Web Key Set (EdDSA, ES256, RS256); read again "
+        "when it changes")
     allowed_origins: tuple[str, ...] = _option(
         "", _origins, "origins of other sites' pages that may use this server, with commas between; * is all. "
         "Its own page always may")
@@ -219,6 +235,11 @@ class Config:
         "info", _one_of("debug", "info", "warning", "error"),
         "the least that is logged: debug (each request), info (what changes or is refused), warning or error")
 
+    webhook_url: str | None = _option("", _hook_url, "address that is told of everything that happens in the rooms")
+    webhook_secret: bytes | None = _option(
+        "", _secret, f"what signs the requests of the webhook, at least {MIN_SECRET_BYTES} bytes", secret=True)
+    webhook_patience: float = _option("86400", _seconds, "seconds after which the webhook gives up what is not taken")
+
     @classmethod
     def load(cls, argv: Sequence[str], environ: Mapping[str, str], overview: str = "") -> Config:
         """The command line wins over the environment. What is wrong ends the program: one line, exit code 2.
@@ -237,6 +258,10 @@ class Config:
             _refuse("AXENIX_TURN_URLS needs AXENIX_TURN_SECRET: browsers accept no TURN server without credentials")
         if config.ice_policy == "relay" and not config.turn_urls:
             _refuse("AXENIX_ICE_POLICY=relay needs AXENIX_TURN_URLS: without a TURN server there would be no calls")
+        if config.foreign_secret and config.foreign_secret == config.jwt_secret:
+            _refuse("AXENIX_FOREIGN_SECRET must not be AXENIX_JWT_SECRET: each side signs with a secret of its own")
+        if config.webhook_url and not config.webhook_secret:
+            _refuse("AXENIX_WEBHOOK_URL needs AXENIX_WEBHOOK_SECRET: who is told must be able to know that it is us")
         return config
 
 

@@ -27,6 +27,12 @@ class Token(NamedTuple):
     user_id: int
     expires_at: float
     """Seconds since the epoch."""
+    is_foreign: bool = False
+    """Signed by another site for one of its people; only that site can renew it."""
+    room: str | None = None
+    """The slug of the only room in which it is good."""
+    role: Literal["guest", "admin"] | None = None
+    """What the other site makes of this person in that room."""
 
 
 class _Claims(msgspec.Struct):

@@ -68,6 +68,11 @@ export class Api {
     return /** @type {Promise<RoomInfo>} */ (this.#call("GET", `/api/rooms/${encodeURIComponent(slug)}`, { token }));
   }
 
+  /** Whose token it is. @param {string} token @returns {Promise<{ id: number, nickname: string }>} */
+  me(token) {
+    return this.#call("GET", "/api/users/me", { token });
+  }
+
   /** The room that a key opens. @param {string} token @param {string} key */
   byInvite(token, key) {
     return /** @type {Promise<RoomInfo>} */ (

@@ -52,6 +52,33 @@ export class Invitations {
   }
 }
 
+/** Tokens of another site that came with an address: for this window alone, each for its room. */
+export class Passes {
+  /** @param {Pick<Storage, "getItem" | "setItem" | "removeItem">} storage */
+  constructor(storage) {
+    this.#storage = storage;
+  }
+
+  #storage;
+
+  /** @param {string} slug */
+  of(slug) {
+    return this.#storage.getItem(`axenix.pass.${slug}`);
+  }
+
+  /** @param {string} slug @param {string} hash @returns {boolean} whether it holds one */
+  keep(slug, hash) {
+    const token = new URLSearchParams(hash.slice(1)).get("token");
+    if (token) this.#storage.setItem(`axenix.pass.${slug}`, token);
+    return token !== null;
+  }
+
+  /** @param {string} slug */
+  forget(slug) {
+    this.#storage.removeItem(`axenix.pass.${slug}`);
+  }
+}
+
 /** @param {string} slug */
 const nameOf = (slug) => `axenix.invite.${slug}`;
 
@@ -74,7 +101,7 @@ async function asWeAre(slug, api, identity) {
   try {
     return await api.room(identity.known, slug);
   } catch (error) {
-    if (!(error instanceof ApiError && error.status === 401)) throw error;
+    if (identity.isLent || !(error instanceof ApiError && error.status === 401)) throw error;
     identity.forget(); // a token of another server, or of another time
     return api.room(undefined, slug);
   }

@@ -4,6 +4,8 @@
  *
  * Two windows of one browser are two people: each takes the first kept identity that no other window is using, and
  * prefers the one it had before a reload. Tokens stay in storage and headers and are never part of an address.
+ *
+ * Another site may send somebody here with a token of its own: then we are that person, until we are ourselves again.
  */
 
 import { ApiError } from "./api.js";
@@ -17,6 +19,7 @@ const TRY_AGAIN = 30_000;
 export class Identity {
   #kept = /** @type {Kept | null} */ (null);
   #timer = /** @type {any} */ (null);
+  #lent = /** @type {{ token: string, userId: number, nickname: string } | null} */ (null);
 
   /** @param {import("./api.js").Api} api @param {Storage} storage @param {string} slot */
   constructor(api, storage, slot) {
@@ -33,15 +36,32 @@ export class Identity {
   #slot;
 
   get userId() {
-    return this.#kept?.userId;
+    return this.#lent ? this.#lent.userId : this.#kept?.userId;
+  }
+
+  /** Another site says who we are. */
+  get isLent() {
+    return this.#lent !== null;
+  }
+
+  /** As whom another site sends us; null: as ourselves. Throws when the server takes no such token.
+   * @param {string | null} token */
+  async borrow(token) {
+    if (token === null) this.#lent = null;
+    else if (token !== this.#lent?.token) {
+      this.#lent = null;
+      const { id, nickname } = await this.#api.me(token);
+      this.#lent = { token, userId: id, nickname };
+    }
   }
 
   get nickname() {
-    return this.#storage.getItem(`${this.#slot}.nickname`) ?? "";
+    return this.#lent ? this.#lent.nickname : this.#storage.getItem(`${this.#slot}.nickname`) ?? "";
   }
 
   /** The token we have, if we have one that is still good. */
   get known() {
+    if (this.#lent) return this.#lent.token; // whether it is still good, the server says
     return this.#kept && this.#kept.expiresAt > Date.now() ? this.#kept.token : undefined;
   }
 
@@ -53,6 +73,7 @@ export class Identity {
 
   /** A token for the same user as before; null when that user can no longer be proved. @param {boolean} renew */
   async sameUser(renew) {
+    if (this.#lent) return renew ? null : this.#lent.token; // only the other site could renew it
     if (renew) await this.#renew();
     else await this.#recall();
     return this.known ?? null;
@@ -60,20 +81,24 @@ export class Identity {
 
   /** From now on we are called so. Whoever the server no longer knows begins anew. @param {string} nickname */
   async introduce(nickname) {
-    this.#storage.setItem(`${this.#slot}.nickname`, nickname);
-    await this.#recall();
+    if (this.#lent) this.#lent.nickname = nickname;
+    else {
+      this.#storage.setItem(`${this.#slot}.nickname`, nickname);
+      await this.#recall();
+    }
     const token = this.known;
     if (!token || this.userId === undefined) return this.#begin();
     try {
       const user = await this.#api.user(token, this.userId);
       if (user.nickname !== nickname) await this.#api.rename(token, this.userId, nickname);
     } catch (error) {
-      if (!(error instanceof ApiError) || ![401, 404].includes(error.status)) throw error;
+      if (this.#lent || !(error instanceof ApiError) || ![401, 404].includes(error.status)) throw error;
       return this.#begin();
     }
   }
 
   forget() {
+    if (this.#lent) return; // it is the other site's, and ourselves we have not lost
     this.#storage.removeItem(this.#slot);
     this.#kept = null;
   }

@@ -7,7 +7,7 @@
 
 import { Api, ApiError } from "./api.js";
 import { Devices } from "./devices.js";
-import { Invitations, linked, lookAt, slugOf } from "./entrance.js";
+import { Invitations, Passes, linked, lookAt, slugOf } from "./entrance.js";
 import { Identity, claimSlot } from "./identity.js";
 import { language, say, speak, t } from "./strings.js";
 import { message } from "./view/frame.js";
@@ -25,6 +25,7 @@ const identity = new Identity(api, localStorage, await claimSlot(sessionStorage)
 const devices = new Devices(navigator.mediaDevices, localStorage);
 const visited = new Visited(localStorage);
 const invitations = new Invitations(sessionStorage);
+const passes = new Passes(sessionStorage);
 let page = () => /** @type {Node} */ (document.createTextNode(""));
 let session = /** @type {import("./session.js").Session | null} */ (null);
 let behind = () => {}; // ends what goes on behind the page that is shown
@@ -56,9 +57,11 @@ async function route() {
   session = null;
   leaveBehind();
   const slug = slugOf(location.pathname);
+  if (slug === null || slug === "") await identity.borrow(null);
   if (slug === null) return start();
   if (slug === "") return refused(slug, "room_not_found");
-  if (invitations.keep(slug, location.hash)) history.replaceState(null, "", location.pathname);
+  const kept = [invitations.keep(slug, location.hash), passes.keep(slug, location.hash)];
+  if (kept.includes(true)) history.replaceState(null, "", location.pathname);
   await knock(slug);
 }
 
@@ -115,11 +118,13 @@ async function knock(slug) {
   let here = true;
   behind = () => (here = false);
   try {
+    await identity.borrow(passes.of(slug));
     const arriving = Promise.all([fetched(import("./view/lobby.js")), fetched(import("./rehearsal.js"))]);
     const [seen, [{ lobby }, { Rehearsal }]] = await Promise.all([look(slug), arriving]);
     if (here) wait(slug, seen, lobby, new Rehearsal(devices, identity.nickname));
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
+    if (error.reason === "invalid_token") passes.forget(slug); // the next try is made as ourselves
     if (here) refused(slug, error.reason);
   }
 }

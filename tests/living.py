@@ -42,6 +42,7 @@ EVENT = {"type", "seq", "created_at"}
 MESSAGE = EVENT | {"id", "room_slug", "user_id", "text"}
 DELETED = EVENT | {"id", "user_id", "deleted"}
 SECRET = "what the shared server signs its tokens with, long enough for every algorithm"
+SITE_SECRET = "what another site signs the tokens of its own people with, and the shared server knows"
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
 # ---- asking ----------------------------------------------------------------------------------------------------------
@@ -256,7 +257,8 @@ async def party_at(
 def shared_server_fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """One server for all tests of a module, with the rates off, some words banned, and a proxy that it trusts."""
     process = ServerProcess(tmp_path_factory.mktemp("shared") / "data", AXENIX_TRUSTED_PROXIES="127.0.0.1",
-                            AXENIX_BANNED_WORDS="radish,редька", AXENIX_JWT_SECRET=SECRET, **RATES_OFF)
+                            AXENIX_BANNED_WORDS="radish,редька", AXENIX_JWT_SECRET=SECRET,
+                            AXENIX_FOREIGN_SECRET=SITE_SECRET, **RATES_OFF)
     asyncio.run(process.start())
     yield process
     assert asyncio.run(process.terminate()) == 0

@@ -13,8 +13,9 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jwt
 import pytest
-from living import SECRET, Party, asked, elsewhere
+from living import SECRET, SITE_SECRET, Party, asked, elsewhere
 from living import anyone_fixture, shared_server_fixture  # noqa: F401
 
 from axenix import tokens
@@ -24,8 +25,11 @@ from axenix.config import Config
 from axenix.store.database import Database
 
 NO_GOOD_TOKEN = ("expired", "forged", "unknown")
-STRANGERS = ("stranger", "elsewhere", "banned", "kicked")
-ASKERS = ("nobody", *NO_GOOD_TOKEN, *STRANGERS, "former", "guest", "admin", "owner")
+VOUCHED = ("vouched", "vouched elsewhere")
+"""With tokens of another site, for this room and for another; not members."""
+STRANGERS = ("stranger", "elsewhere", "banned", "kicked", "vouched")
+ASKERS = ("nobody", *NO_GOOD_TOKEN, "stranger", "elsewhere", "banned", "kicked", *VOUCHED, "former", "guest", "admin",
+          "owner")
 Verdict = tuple[int, str] | int
 
 
@@ -50,6 +54,9 @@ class World(Party):
             "nobody": self.api, "stranger": await self.api.guest("Sam"), "elsewhere": elsewhere, "former": former,
             "banned": banned, "kicked": kicked, "guest": self.gus, "admin": self.ada, "owner": self.olga,
             **self.with_no_good_token()}
+        for name, slug in (("vouched", self.slug), ("vouched elsewhere", "another")):
+            claims = {"sub": f"{name} {self.slug}", "exp": time.time() + 600, "room": slug, "role": "admin"}
+            self.askers[name] = Person(self.api, 0, jwt.encode(claims, SITE_SECRET))
         await former.post(f"/api/participants/{self.slug}/leave")
         await self.olga.moderate(self.slug, "kick", banned.id)
         await self.olga.moderate(self.slug, "kick", kicked.id, ban_sec=0)
@@ -93,6 +100,7 @@ DOCUMENTS = ("/docs", "/docs/socket", "/docs/protocol", "/openapi.json", "/async
 TABLE = [
     Row("POST", "/api/auth/guest", "any", 201),
     Row("POST", "/api/users", "any", 201, fields(nickname="New")),
+    Row("GET", "/api/users/me", "user"),
     Row("GET", "/api/users/{id}", "user"),
     Row("PATCH", "/api/users/{id}", "self", 200, fields(nickname="Other")),
     Row("POST", "/api/rooms", "user", 201),
@@ -148,7 +156,7 @@ TABLE = [
     *(Row("GET", path, "any") for path in DOCUMENTS),
     Row("GET", "/metrics", "any"),
 ]
-DEAF = {"/livez", "/readyz"}
+DEAF = {"/livez", "/readyz", "/metrics", *DOCUMENTS}
 """Endpoints that do not look at a token."""
 NOT_REST = {
     "GET /ws/rooms/{slug}", "GET /", "GET /r/{slug}", "GET /static/{path}", "GET /static/avatars/{name}",
@@ -163,6 +171,8 @@ NOT_REST = {
 
 def verdict(row: Row, asker: str, private: bool) -> Verdict:
     """The status of success, or the status and reason of the refusal."""
+    if asker.startswith("vouched") and must_stay_in_the_room(row, asker):
+        return FORBIDDEN
     if row.who == "any" and (asker not in NO_GOOD_TOKEN or row.path in DEAF):
         return row.allowed
     if asker == "nobody" or asker in NO_GOOD_TOKEN:
@@ -174,6 +184,17 @@ def verdict(row: Row, asker: str, private: bool) -> Verdict:
     if row.who == "whoever is let in":
         return entrance(asker, private) or row.allowed
     return closed_to(asker, private) or RANKS[row.who].get(asker, row.allowed)
+
+
+FOR_THE_PAGE = {"/api/users/me", "/api/users/{id}", "/api/users/{id}/avatar", "/api/users/me/device_key",
+                "/api/rtc/config"}
+
+
+def must_stay_in_the_room(row: Row, asker: str) -> bool:
+    """The token of a room is for that room, and for what the page needs there."""
+    if (row.path in FOR_THE_PAGE and row.method != "DELETE") or row.path in DEAF:
+        return False
+    return asker == "vouched elsewhere" or "{slug}" not in row.path
 
 
 def closed_to(asker: str, private: bool) -> Verdict | None:
@@ -188,7 +209,8 @@ def closed_to(asker: str, private: bool) -> Verdict | None:
 def entrance(asker: str, private: bool) -> Verdict | None:
     if asker == "banned":
         return 403, "banned"
-    return (403, "invite_required_or_invalid") if private and asker in STRANGERS else None
+    needs_key = asker in STRANGERS and asker not in VOUCHED
+    return (403, "invite_required_or_invalid") if private and needs_key else None
 
 
 RANKS: dict[str, dict[str, Verdict]] = {
@@ -236,6 +258,7 @@ async def test_the_socket_answers_each_as_the_contract_says(world: World) -> Non
         said[name] = frame["type"] if frame["type"] == "joined" else frame["reason"]
         is_known = name != "nobody" and name not in NO_GOOD_TOKEN
         refusal = entrance(name, private) if is_known else (401, "invalid_token")
+        refusal = FORBIDDEN if name == "vouched elsewhere" else refusal
         expected[name] = refusal[1] if isinstance(refusal, tuple) else "joined"
         if refusal:
             assert await wire.end() == ([], 1008)

@@ -144,6 +144,19 @@ def test_a_turn_server_without_a_secret_is_refused(capsys: pytest.CaptureFixture
     assert "AXENIX_TURN_SECRET" in refusal(capsys, [], {"AXENIX_TURN_URLS": "turn:t.example"})
 
 
+def test_a_webhook_without_a_secret_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    address = "https://example.org/hook?key=7"
+    assert "AXENIX_WEBHOOK_SECRET" in refusal(capsys, [], {"AXENIX_WEBHOOK_URL": address})
+    given = {"AXENIX_WEBHOOK_URL": address, "AXENIX_WEBHOOK_SECRET": SECRET}
+    assert Config.load([], given).webhook_url == address
+    assert "AXENIX_WEBHOOK_URL" in refusal(capsys, [], given | {"AXENIX_WEBHOOK_URL": "example.org/hook"})
+
+
+def test_another_site_does_not_sign_with_our_own_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    given = {"AXENIX_FOREIGN_SECRET": SECRET, "AXENIX_JWT_SECRET": SECRET}
+    assert "AXENIX_FOREIGN_SECRET" in refusal(capsys, [], given)
+
+
 def test_a_secret_counts_in_bytes() -> None:
     assert Config.load([], {"AXENIX_JWT_SECRET": "ж" * 16}).jwt_secret == ("ж" * 16).encode()
     assert Config.load([], {"AXENIX_JWT_SECRET": "\udcff" * 32}).jwt_secret == b"\xff" * 32

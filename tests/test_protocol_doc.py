@@ -118,7 +118,8 @@ def is_command(message: Value) -> bool:
 
 def test_every_block_is_json_that_parses() -> None:
     assert list(json_values(TEXT))
-    assert {fence for fence in re.findall("^```.*$", TEXT, re.MULTILINE)} == {"```json", "```"}
+    assert {fence for fence in re.findall("^```.*$", TEXT, re.MULTILINE)} == {
+        "```json", "```python", "```js", "```php", "```"}
 
 
 def test_every_message_that_is_shown_as_a_clients_is_understood_by_the_server() -> None:
@@ -169,7 +170,7 @@ def test_every_name_with_an_underscore_is_one_that_the_code_knows() -> None:
                 if isinstance(word := getattr(node, field, None), str):
                     words |= set(re.findall(r"\w+", word))
     words |= set(re.findall(r"\w+", markdown_table()))
-    prose = re.sub(r"^```json\n.*?^```$", "", TEXT, flags=re.MULTILINE | re.DOTALL)
+    prose = re.sub(r"^```\w+\n.*?^```$", "", TEXT, flags=re.MULTILINE | re.DOTALL)
     names = {name for code in re.findall("`([^`]*)`", prose) for name in re.findall(r"\w*[a-z]_[a-z]\w*", code)}
     assert names and not names - words
 

@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "check": "what is wrong with the data folder, or with a backup",
     "export": "all that there is of a person, as JSON",
     "erase-user": "a person's name, messages, recordings and keys are gone for good",
+    "dead-letters": "what the webhook did not take; sends it again if asked to",
 }
 """What stands on the command line, and what it does. The module has the same name, with _ in place of -."""
 

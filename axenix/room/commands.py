@@ -228,6 +228,10 @@ class Join(Struct, frozen=True):
     avatar_url: str | None
     invite_key: str | None = None
     device_key: str | None = None
+    vouched: bool = False
+    """A site that we trust lets this person in: no invite key is needed."""
+    role: Literal["guest", "admin"] | None = None
+    """What that site makes of this person; None: what they were."""
 
 
 class Beat(Struct, frozen=True):

@@ -17,6 +17,7 @@ from axenix.room.chat import AlreadyDone, delete_chat, post_chat, post_sealed_ch
 from axenix.room.erasure import delete_texts, forget
 from axenix.room.files import add_recording, change_cover, delete_recording
 from axenix.room.keys import distribute_key, rotate_without, share_key, show_device_key, start_key_epoch
+from axenix.room.events import Role
 from axenix.room.moment import Moment, iso
 from axenix.room.signals import candidate, describe, typing
 from axenix.room.state import BEAT_SECONDS, Member, Room
@@ -55,25 +56,34 @@ def join(case: p.Case, command: c.Join) -> Sequence[Happening]:
         here = e.SocketOpened(who.user_id, who.connection)
     if known and known.inside:
         profile = show_profile(case, c.ShowProfile(command.nickname, command.avatar_url))
-        return [*profile, here, *show_device_key(case, c.ShowDeviceKey(command.device_key))]
-    admit(case, known, command.invite_key)
+        return [*profile, *lowered(case, command), here, *show_device_key(case, c.ShowDeviceKey(command.device_key))]
     kept = known or Member(user_id=who.user_id, nickname="", avatar_url=None, role="guest")
+    role = command.role if command.role is not None and kept.role != "owner" else kept.role
+    admit(case, known, command, role)
     return [e.MemberJoined(
-        user_id=who.user_id, nickname=command.nickname, avatar_url=command.avatar_url, role=kept.role,
+        user_id=who.user_id, nickname=command.nickname, avatar_url=command.avatar_url, role=role,
         admin_muted=kept.admin_muted, admin_video_off=kept.admin_video_off, can_speak=kept.can_speak,
     ), here, e.DeviceKeyShown(who.user_id, command.device_key)]
 
 
-def admit(case: p.Case, known: Member | None, invite_key: str | None) -> None:
+def lowered(case: p.Case, command: c.Join) -> Sequence[Happening]:
+    """Whose site has taken the role back loses it with the next connection. None is given on the way: what a moderator
+    here has taken is taken until the next coming in."""
+    if command.role != "guest" or case.member.role != "admin":
+        return []
+    return [e.RoleChanged(user_id=case.who.user_id, role="guest", by_user=case.who.user_id)]
+
+
+def admit(case: p.Case, known: Member | None, command: c.Join, role: Role) -> None:
     room, _, now = case
     if known and known.banned(now):
         raise Refused("banned", f"You are banned from this room until {known.ban_until}.")
     stranger = known is None or known.expelled
-    if room.is_private and stranger:
-        expected, given = (room.invite_key or "").encode(), (invite_key or "").encode()
+    if room.is_private and stranger and not command.vouched:
+        expected, given = (room.invite_key or "").encode(), (command.invite_key or "").encode()
         if not expected or not hmac.compare_digest(expected, given):  # takes as long for near guesses as for far ones
             raise Refused("invite_required_or_invalid")
-    if room.is_locked and (known is None or known.expelled or known.role == "guest"):
+    if room.is_locked and role == "guest":
         raise Refused("room_locked")
 
 

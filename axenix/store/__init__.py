@@ -14,6 +14,8 @@ Nothing here knows a room's rules, an actor or a request. Lines and cards come i
     journal.py     what happened in the rooms            (implements axenix.lines.Journal)
     catalogue.py   which rooms there are
     people.py      who there is
+    foreign.py     whom people of another site are here
+    outbox.py      what a webhook has yet to be told
 
     dossier.py     all that there is of one person
     compaction.py  away with the last traces of the erased

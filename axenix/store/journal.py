@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -65,6 +65,7 @@ def select(statement: str, **values: int) -> Callable[[sqlite3.Connection], list
 class Held:
     """A room in the hands of the actor that claimed it last."""
 
+    room: int
     term: int
     head: int = 0
     floor: int = 0
@@ -79,9 +80,10 @@ class Held:
 class Batch(Job):
     """All that rooms want written in the same commit."""
 
-    def __init__(self, on_floor: Callable[[], None]) -> None:
+    def __init__(self, on_floor: Callable[[], None], on_durable: Callable[[Iterable[int]], None] | None) -> None:
         self.settled = asyncio.Event()
         self._on_floor = on_floor
+        self._on_durable = on_durable
         self._moves_floor = False
         self._values: list[Any] = []
         """Of all lines, one after the other."""
@@ -138,6 +140,8 @@ class Batch(Job):
                 future.set_result(None)
             else:
                 future.set_exception(Refused(refusal))
+        if refusal is None and self._on_durable is not None:
+            self._on_durable({held.room for held, _ in self._waiting})
 
 
 class SqliteJournal:
@@ -146,6 +150,8 @@ class SqliteJournal:
         self._loop = asyncio.get_running_loop()
         self._held: dict[int, Held] = {}
         self._terms = 0
+        self.on_durable: Callable[[Iterable[int]], None] | None = None
+        """Told after each commit of which rooms it was."""
         self._batch: Batch | None = None
         """The latest one."""
 
@@ -157,7 +163,7 @@ class SqliteJournal:
     async def claim(self, room: int) -> Claim:
         """Everything appended before, by whomever, is written or void when this returns. Raises Refused."""
         self._terms += 1
-        held = self._held[room] = Held(self._terms)  # from here on, all others are fenced
+        held = self._held[room] = Held(room, self._terms)  # from here on, all others are fenced
         try:
             await self.flushed()
             row = await self._database.read(lambda db: db.execute(CLAIM, {"room": room}).fetchone())
@@ -197,7 +203,7 @@ class SqliteJournal:
         if batch is not None and not batch.is_taken:
             batch.add(room, held, writing, future)
             return
-        batch = self._batch = Batch(self._database.sweeper.wake)
+        batch = self._batch = Batch(self._database.sweeper.wake, self.on_durable)
         batch.add(room, held, writing, future)
         self._database.add(batch)
 

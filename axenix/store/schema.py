@@ -116,7 +116,45 @@ CREATE INDEX people_erased ON people (erased) WHERE erased > 0;
 CREATE TABLE marks (name TEXT PRIMARY KEY) STRICT;                -- what the next start has to do
 """
 
-MIGRATIONS = (VERSION_1, VERSION_2, VERSION_3)
+VERSION_4 = """
+CREATE TABLE foreigners (                  -- people of another site, by that site's own ids
+    subject TEXT PRIMARY KEY,
+    person INTEGER NOT NULL UNIQUE REFERENCES people (id),
+    name TEXT                              -- the last one of the site's that was applied
+) STRICT;
+CREATE TRIGGER the_erased_come_from_nowhere AFTER UPDATE OF erased ON people WHEN new.erased > 0
+BEGIN
+    DELETE FROM foreigners WHERE person = new.id;
+END;
+"""
+
+VERSION_5 = """
+CREATE TABLE hooked (id INTEGER PRIMARY KEY) STRICT;  -- has a row once a webhook has been in use
+CREATE TABLE hooks (                       -- how far it has been told of each room
+    room INTEGER PRIMARY KEY,
+    delivered INTEGER NOT NULL,
+    upto INTEGER,                          -- what is being tried again ends here
+    failing_since REAL
+) STRICT;
+CREATE TABLE dead_letters (                -- ranges of events; the events are where they were
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    room INTEGER NOT NULL,
+    epoch TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    why TEXT NOT NULL,
+    died_at TEXT NOT NULL,
+    replay INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX dead_letters_by_room ON dead_letters (room);
+CREATE TRIGGER hooks_end_with_the_room AFTER DELETE ON rooms
+BEGIN
+    DELETE FROM hooks WHERE room = old.id;
+    DELETE FROM dead_letters WHERE room = old.id;
+END;
+"""
+
+MIGRATIONS = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5)
 """Each takes the database one version further, in a transaction of its own. Once released they never change."""
 
 

@@ -12,6 +12,7 @@ from axenix import tokens
 from axenix.errors import Refused
 from axenix.room.text import clean_name
 from axenix.store.people import Person
+from axenix.web.foreign import shown_by
 from axenix.web.guard import address, answer, body, must_be, whoever
 from axenix.web.house import House, house_of
 from axenix.web.shapes import GuestPass
@@ -30,6 +31,8 @@ async def guest(request: web.Request) -> web.Response:
     wanted = await body(request, Guest, person, own_user_id=True)
     if "user_id" in request.query:
         must_be(person, request.query["user_id"])
+    if (token := shown_by(request)) is not None and token.is_foreign:
+        raise Refused("forbidden", "Your site issues your tokens; ask it for a new one.")
     if person is None:
         person = await welcome(request, "Guest" if wanted.nickname is None else wanted.nickname)
     return answer(GuestPass(user_id=person.id, user=person.shown(), **signed(house, person)), 201)

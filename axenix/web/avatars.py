@@ -10,7 +10,7 @@ from axenix.web.guard import answer, user
 from axenix.web.house import house_of
 from axenix.web.pictures import remove_old, take_picture
 from axenix.web.shapes import AvatarShown
-from axenix.web.users import oneself, show
+from axenix.web.users import oneself
 
 routes = web.RouteTableDef()
 
@@ -30,6 +30,6 @@ async def upload(request: web.Request) -> web.Response:
         except Refused:
             await at_the_disk(remove, place)
             raise
-        show(house, changed)
+        house.show(changed)
         await remove_old(house.files.avatars, before.avatar_url if before else None)
     return answer(AvatarShown(url))

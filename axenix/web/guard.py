@@ -20,8 +20,10 @@ from axenix.room.text import SLUG
 from axenix.store.people import Person
 from axenix.web.accounts import ID, REASON, USER, method_of, route_of
 from axenix.web.addresses import client_address, throttle_key
+from axenix.web.foreign import TOKEN, must_be_good_here
 from axenix.web.house import house_of
 from axenix.web.origins import allow_origin
+from axenix.web.visas import foreigner
 
 log = logging.getLogger(__name__)
 
@@ -158,10 +160,17 @@ def must_be_named(request: web.Request, person: Person | None) -> None:
 
 async def known(request: web.Request, raw: str) -> tuple[Person, tokens.Token]:
     house = house_of(request)
-    token = tokens.verify(house.secret, raw, time.time())
+    try:
+        token = tokens.verify(house.secret, raw, time.time())
+    except Refused:
+        if house.site is None:
+            raise
+        token = await foreigner(house, house.site, raw)
+    must_be_good_here(request, token)
     person = await house.people.find(token.user_id)
     if person is None or person.erased:
         raise Refused("invalid_token", "The token's user is not known here; ask for a new one.")
+    request[TOKEN] = token
     request[USER] = person.id
     return person, token
 

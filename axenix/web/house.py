@@ -13,17 +13,22 @@ from axenix.config import Config
 from axenix.errors import Refused
 from axenix.links import key_from
 from axenix.pictures import Pictures
+from axenix.room.commands import ShowProfile
+from axenix.room.permits import Who
 from axenix.rooms import Rooms
 from axenix.store.catalogue import Catalogue
 from axenix.store.database import Database
 from axenix.store.disk import Disk
 from axenix.store.files import Files
+from axenix.store.foreign import Foreigners
 from axenix.store.journal import SqliteJournal
+from axenix.store.outbox import Outbox
 from axenix.store.partials import Partials
-from axenix.store.people import People
+from axenix.store.people import People, Person
 from axenix.tally import Tally
 from axenix.web.arrivals import Uploads
 from axenix.web.doorway import Doorway, make_room
+from axenix.web.foreign import Site
 from axenix.web.limits import PerKey, SlidingCount, TokenBucket, misses, per_minute
 from axenix.web.socket import Socket
 
@@ -41,6 +46,8 @@ class House:
     journal: SqliteJournal
     catalogue: Catalogue
     people: People
+    foreigners: Foreigners
+    outbox: Outbox
     rooms: Rooms
     database: Database
     tally: Tally
@@ -65,10 +72,17 @@ class House:
         self.files = Files(self.config.data_dir)
         self.partials = Partials(self.files.uploads)
         self.link_key = key_from(self.secret)
+        self.site = Site.of(self.config)
+        """Whose tokens are taken besides our own."""
         self.doorway = Doorway(
             self.config.connections_per_address, self.config.trusted_proxies, make_room(), self.sockets)
         if self.config.message_rate:
             self.changes = PerKey(partial(TokenBucket, *self.config.message_rate))
+
+    def show(self, person: Person) -> None:
+        """Tell the rooms this person is in."""
+        for actor in self.rooms.awake():
+            actor.tell(Who(person.id), ShowProfile(person.nickname, person.avatar_url))
 
     def enter(self, socket: Socket, sender: str) -> None:
         self.sockets.add(socket)

@@ -17,7 +17,7 @@ from axenix.store.people import Person
 from axenix.web.device_keys import show_latest
 from axenix.web.guard import answer, body, must_be, slug_of, user
 from axenix.web.house import house_of
-from axenix.web.rooms import guessed_wrong, no_more_guesses
+from axenix.web.rooms import guessed_wrong, joining, no_more_guesses
 from axenix.web.shapes import ParticipantList, ParticipantShown
 
 routes = web.RouteTableDef()
@@ -75,7 +75,7 @@ async def join(request: web.Request) -> web.Response:
     if entrance.invite_key is not None:
         no_more_guesses(request)
     try:
-        command = Join(person.nickname, person.avatar_url, entrance.invite_key, person.device_key)
+        command = joining(request, person, entrance.invite_key)
         joined = await act(request, person, command)
     except Refused as refused:
         if refused.reason == "invite_required_or_invalid" and entrance.invite_key is not None:

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from axenix.errors import Refused
 from axenix.lines import Card
 from axenix.room import permits as p
-from axenix.room.commands import UpdateRoom
+from axenix.room.commands import Join, UpdateRoom
 from axenix.room.state import Room, found, freeze, online_count
 from axenix.room.text import SLUG, clean_name, slug_from_title
 from axenix.rooms import clock
@@ -20,6 +20,7 @@ from axenix.scribe import card_of
 from axenix.store.catalogue import Listed
 from axenix.store.files import at_the_disk
 from axenix.store.people import Person
+from axenix.web.foreign import is_vouched_for, role_of
 from axenix.web.guard import address, answer, body, number, slug_of, user, whoever
 from axenix.web.house import House, house_of
 from axenix.web.origins import own_address
@@ -100,7 +101,8 @@ async def public(request: web.Request) -> web.Response:
 @routes.get("/api/rooms/{slug}")
 async def read(request: web.Request) -> web.Response:
     person, house = await whoever(request), house_of(request)
-    return answer(await seen_by(house, request, await listed_of(house, slug_of(request)), person))
+    listed = await listed_of(house, slug_of(request))
+    return answer(await seen_by(house, request, listed, person, invited=is_vouched_for(request)))
 
 
 @routes.get("/api/rooms/{slug}/exists")
@@ -120,6 +122,12 @@ async def by_invite(request: web.Request) -> web.Response:
         guessed_wrong(request)
         raise Refused("invite_required_or_invalid")
     return answer(await seen_by(house, request, listed, person, invited=True))
+
+
+def joining(request: web.Request, person: Person, invite_key: str | None) -> Join:
+    """The command to let this person in, with what another site says of them."""
+    return Join(
+        person.nickname, person.avatar_url, invite_key, person.device_key, is_vouched_for(request), role_of(request))
 
 
 def no_more_guesses(request: web.Request) -> None:

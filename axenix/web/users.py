@@ -8,14 +8,12 @@ from aiohttp import web
 from msgspec import UNSET, Struct, UnsetType
 
 from axenix.errors import Refused
-from axenix.room.commands import ShowProfile
-from axenix.room.permits import Who
 from axenix.room.text import clean_name
 from axenix.room_keys import check_public_key
 from axenix.store.people import Person
 from axenix.web.auth import signed, welcome
 from axenix.web.guard import answer, body, path_id, user, whoever
-from axenix.web.house import House, house_of
+from axenix.web.house import house_of
 from axenix.web.shapes import UserPass
 
 routes = web.RouteTableDef()
@@ -42,6 +40,11 @@ async def create(request: web.Request) -> web.Response:
         user_id=person.id, **signed(house_of(request), person)), 201)
 
 
+@routes.get("/api/users/me")
+async def me(request: web.Request) -> web.Response:
+    return answer((await user(request)).shown())
+
+
 @routes.get("/api/users/{id}")
 async def read(request: web.Request) -> web.Response:
     await user(request)
@@ -63,7 +66,7 @@ async def update(request: web.Request) -> web.Response:
         changes["public_key_pem"] = await checked(wanted.public_key_pem)
     house = house_of(request)
     changed = await house.people.update(person.id, **changes)
-    show(house, changed)
+    house.show(changed)
     return answer(changed.shown())
 
 
@@ -75,9 +78,3 @@ def oneself(request: web.Request, person: Person) -> None:
 async def checked(pem: str | None) -> str | None:
     """Parsing a key takes its time, and not the event loop's."""
     return None if pem is None else await asyncio.to_thread(check_public_key, pem)
-
-
-def show(house: House, person: Person) -> None:
-    """Tell the rooms this user is in."""
-    for actor in house.rooms.awake():
-        actor.tell(Who(person.id), ShowProfile(person.nickname, person.avatar_url))

@@ -33,7 +33,7 @@ from axenix.web.handshake import switch_protocols
 from axenix.web.house import House, house_of
 from axenix.web.limits import SlidingCount, TokenBucket
 from axenix.web.origins import origin_allowed
-from axenix.web.rooms import guessed_wrong, no_more_guesses
+from axenix.web.rooms import guessed_wrong, joining, no_more_guesses
 from axenix.web.socket import Socket
 from axenix.web.sync import PAGE, page_or_reset
 
@@ -217,7 +217,7 @@ async def enter(request: web.Request, house: House, socket: Socket, person: Pers
     if invite_key is not None:
         no_more_guesses(request)
     try:
-        command = c.Join(person.nickname, person.avatar_url, invite_key, person.device_key)
+        command = joining(request, person, invite_key)
         actor = await house.rooms.join(slug, socket, command, resume_of(request))
     except Refused as refused:
         if refused.reason == "invite_required_or_invalid" and invite_key is not None:

@@ -14,14 +14,15 @@ OF_HTTP = {"not_found": (404, "There is no such address."), "bad_request": (400,
 """Reasons in the words of HTTP itself."""
 
 WHO = {
-    # who       what everyone else is refused with
+    # who       what everyone else is refused with; `forbidden` also by a token for another room
     "open":     "",
-    "any":      "invalid_token actor_mismatch storage_unavailable",
-    "user":     "invalid_token actor_mismatch storage_unavailable",
+    "any":      "invalid_token forbidden actor_mismatch storage_unavailable",
+    "user":     "invalid_token forbidden actor_mismatch storage_unavailable",
     "self":     "invalid_token actor_mismatch storage_unavailable forbidden user_not_found",
-    "entering": "invalid_token actor_mismatch storage_unavailable room_not_found banned",
-    "member":   "invalid_token actor_mismatch storage_unavailable room_not_found banned not_a_member",
-    "inside":   "invalid_token actor_mismatch storage_unavailable room_not_found banned not_a_member not_inside",
+    "entering": "invalid_token forbidden actor_mismatch storage_unavailable room_not_found banned",
+    "member":   "invalid_token forbidden actor_mismatch storage_unavailable room_not_found banned not_a_member",
+    "inside":   "invalid_token forbidden actor_mismatch storage_unavailable room_not_found banned not_a_member "
+                "not_inside",
     "mod":      "invalid_token actor_mismatch storage_unavailable room_not_found banned not_a_member forbidden",
     "owner":    "invalid_token actor_mismatch storage_unavailable room_not_found banned not_a_member forbidden",
 }
