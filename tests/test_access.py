@@ -101,6 +101,7 @@ TABLE = [
     Row("POST", "/api/auth/guest", "any", 201),
     Row("POST", "/api/users", "any", 201, fields(nickname="New")),
     Row("GET", "/api/users/me", "user"),
+    Row("PATCH", "/api/users/me", "user", 200, fields(nickname="Other")),
     Row("GET", "/api/users/{id}", "user"),
     Row("PATCH", "/api/users/{id}", "self", 200, fields(nickname="Other")),
     Row("POST", "/api/rooms", "user", 201),

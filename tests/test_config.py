@@ -117,7 +117,7 @@ def test_a_rate_of_0_is_off(name: str) -> None:
     ("AXENIX_PUBLIC_URL", "meet.example.org", "an address such as https://"),
     ("AXENIX_STUN_URLS", "stun.example.org", "stun:"),
     ("AXENIX_TURN_URLS", "stun:stun.example.org", "turn:"),
-    ("AXENIX_ICE_POLICY", "relays", "all or relay"),
+    ("AXENIX_ICE_POLICY", "relays", "one of all, relay"),
     ("AXENIX_ICE_POLICY", "relay", "needs AXENIX_TURN_URLS"),
     ("AXENIX_JWT_SECRET", "short", "at least 32 bytes"),
 ])

@@ -156,10 +156,11 @@ async def test_a_fault_has_the_same_id_in_its_answer_and_in_its_line(
     with Log("json", "info", stream):
         async with party_inside(tmp_path, Config(data_dir=tmp_path / "data")) as party:
             monkeypatch.setattr("axenix.web.health.state_of_reading", breaks)
-            answer = await asked(party.api, "GET", "/readyz?token=hidden")
-    assert answer.status == 500 and answer.body["request_id"] == answer.headers["X-Request-Id"]
+            async with party.api.session.get(party.api.base_url + "/readyz?token=hidden") as response:
+                status, body, said = response.status, await response.json(), response.headers["X-Request-Id"]
+    assert status == 500 and body["request_id"] == said
     fault, line = [each for each in events(stream.getvalue().splitlines())
-                   if each.get("request") == answer.body["request_id"]]
+                   if each.get("request") == said]
     assert fault["event"] == "GET /readyz failed" and "a fault on purpose" in str(fault["trace"])
     assert (line["status"], line["reason"]) == (500, "internal") and "hidden" not in stream.getvalue()
 

@@ -139,7 +139,7 @@ def test_the_page_for_operators_lists_every_figure() -> None:
 
 @pytest.mark.alone
 async def test_with_a_thousand_rooms_awake_it_takes_a_moment(tmp_path: Path) -> None:
-    async with party_inside(tmp_path, Config(data_dir=tmp_path / "data", rooms_per_user=0)) as party:
+    async with party_inside(tmp_path, Config(data_dir=tmp_path / "data", rooms_per_user=0, message_rate=None)) as party:
         async def another() -> None:
             slug = (await party.olga.create_room(title="One of many"))["slug"]
             await party.olga.post(f"/api/participants/{slug}/join")

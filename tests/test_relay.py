@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from harness import RATES_OFF, ServerProcess
+from msgspec.structs import replace
 from playwright.async_api import Browser
 from proxies import DEPLOY, free_port, program, running
 from windows import Window, Windows, connected
@@ -104,9 +105,10 @@ async def test_credentials_that_have_run_out_or_are_anothers_get_nothing(relay: 
     config = Config(turn_urls=(f"turn:127.0.0.1:{relay}",), turn_secret=SECRET)
     now = time.time()
     good, expired = rtc.turn(config, 7, now), rtc.turn(config, 7, now - rtc.TTL - 5)
-    anothers = {**good, "username": good["username"].replace(":7", ":8")}
-    prolonged = {**expired, "username": good["username"]}
+    assert isinstance(good.username, str)
+    anothers = replace(good, username=good.username.replace(":7", ":8"))
+    prolonged = replace(expired, username=good.username)
     foreign = rtc.turn(Config(turn_urls=config.turn_urls, turn_secret="another secret"), 7, now)
     tried = [good, expired, anothers, prolonged, foreign]
-    got = await asyncio.gather(*(allocates(relay, each["username"], each["credential"]) for each in tried))
+    got = await asyncio.gather(*(allocates(relay, each.username, each.credential) for each in tried))
     assert got == [True, False, False, False, False]

@@ -29,9 +29,10 @@ Nor use_after_free: `exists` is there to say of a deleted room that it is no mor
 
 EXPECTED = """
 [checks.negative_data_rejection]
-expected-statuses = [400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 429, 460, 503, 507]
+expected-statuses = [400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 426, 429, 460, 503, 507]
 """
-"""tus refuses with 412 what does not name its version, and with 460 what its checksum is not of."""
+"""tus refuses with 412 what does not name its version, and with 460 what its checksum is not of; the socket with 426
+what is no handshake."""
 
 
 @pytest.mark.timeout(120 + REQUESTS / 20)

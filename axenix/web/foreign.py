@@ -22,8 +22,8 @@ MOST_BYTES = 1 << 20
 TOKEN = web.RequestKey("token", Token)
 """Where a request keeps the token that was checked for it."""
 PERSONAL = {
-    "GET /api/users/me", "GET /api/users/{id}", "PATCH /api/users/{id}", "POST /api/users/{id}/avatar",
-    "PUT /api/users/me/device_key", "GET /api/rtc/config",
+    "GET /api/users/me", "GET /api/users/{id}", "PATCH /api/users/me", "PATCH /api/users/{id}",
+    "POST /api/users/{id}/avatar", "PUT /api/users/me/device_key", "GET /api/rtc/config",
 }
 """What the token of one room is good for besides the paths of that room: what the page needs there."""
 

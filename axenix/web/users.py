@@ -54,10 +54,12 @@ async def read(request: web.Request) -> web.Response:
     return answer(person.shown())
 
 
+@routes.patch("/api/users/me")
 @routes.patch("/api/users/{id}")
 async def update(request: web.Request) -> web.Response:
     person = await user(request)
-    oneself(request, person)
+    if "id" in request.match_info:
+        oneself(request, person)
     wanted = await body(request, Profile, person)
     changes: dict[str, str | None] = {}
     if wanted.nickname is not None:

@@ -62,6 +62,8 @@ PEOPLE = (
     Row("create_user", "POST /api/users", "any", "A new user with a public key",
         shapes.UserPass, 201, users.NewUser, {"nickname": "Ann"}, "rate_limited bad_public_key"),
     Row("me", "GET /api/users/me", "user", "The user whose token it is", User),
+    Row("change_me", "PATCH /api/users/me", "user", "Changes one's own profile",
+        User, 200, users.Profile, {"nickname": "Anna"}, "bad_public_key"),
     Row("user", "GET /api/users/{id}", "user", "A user", User, refused="user_not_found"),
     Row("change_user", "PATCH /api/users/{id}", "self", "Changes one's own profile",
         User, 200, users.Profile, {"nickname": "Anna", "public_key_pem": None}, "bad_public_key"),
