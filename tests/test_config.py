@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axenix.config import OPTIONS, Bucket, Config, Option, Rate, markdown_table
+from axenix.config import OPTIONS, Config, Option, markdown_table
+from axenix.written import Bucket, Rate
 
 SECRET = "0123456789abcdef0123456789abcdef"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
-from axenix.config import Network
+from axenix.written import Network
+
 
 
 def client_address(remote: str | None, forwarded_for: str | None, trusted_proxies: Iterable[Network]) -> str:

@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from axenix.config import Network
 from axenix.errors import Refused
 from axenix.web.addresses import is_among, throttle_key
+from axenix.written import Network
 
 PATIENCE = 60.0
 """Seconds in which at least something of an answer has to be taken."""

@@ -16,7 +16,6 @@ from msgspec import ValidationError, convert
 
 from axenix import wire
 from axenix.actor import Ended, RoomActor
-from axenix.config import Bucket
 from axenix.errors import Close, Refused
 from axenix.frames import NOT_UTF8
 from axenix.logs import tell
@@ -36,6 +35,7 @@ from axenix.web.origins import origin_allowed
 from axenix.web.rooms import guessed_wrong, joining, no_more_guesses
 from axenix.web.socket import Socket
 from axenix.web.sync import PAGE, page_or_reset
+from axenix.written import Bucket
 
 log = logging.getLogger(__name__)
 routes = web.RouteTableDef()
