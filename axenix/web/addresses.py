@@ -8,7 +8,6 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from axenix.written import Network
 
 
-
 def client_address(remote: str | None, forwarded_for: str | None, trusted_proxies: Iterable[Network]) -> str:
     """The client's address: the right-most of X-Forwarded-For that none of our own proxies has.
 
