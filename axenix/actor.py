@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from axenix import wire
+from axenix.alarm import Alarm
 from axenix.audience import Audience, Peer, Reply
 from axenix.catchup import Pages, Tail, catch_up, page_of
 from axenix.errors import Close, Fenced, Refused
@@ -38,8 +39,6 @@ TURN = 500
 """Commands decided in one go, so that one busy room does not keep the others waiting."""
 UNTOLD = 20_000
 """Events that may wait for the journal."""
-OVERDUE = 0.5
-"""Seconds until the next try, when somebody should have left but the storage refuses."""
 
 SERVER = Who(0)
 
@@ -63,11 +62,10 @@ class RoomActor:
         self._turns: deque[Turn] = deque()
         """Decided and not yet told."""
         self._tail = Tail(room.seq, Pages(scribe.journal, scribe.number))
-        self._alarm: asyncio.TimerHandle | None = None
-        self._alarm_at: float | None = None
+        self._alarm = Alarm(self._loop, partial(self.tell, SERVER, c.Tick()))
         self._catching_up: set[asyncio.Task[None]] = set()
         self._ended: Exception | None = None
-        self._set_alarm(clock())
+        self._alarm.set(next_deadline(room), clock().mono)
 
     @property
     def slug(self) -> str:
@@ -145,7 +143,7 @@ class RoomActor:
                 envelope = self._inbox.popleft()
                 self._settle(envelope, turn, now)
             self._write(turn)
-            self._set_alarm(now)
+            self._alarm.set(next_deadline(self._room), now.mono)
             self._tell()
         except Exception as bug:  # the room in memory can no longer be trusted, the journal can
             log.exception("room %s: a turn could not be taken", self.slug)
@@ -257,20 +255,7 @@ class RoomActor:
         self._catching_up.add(task := asyncio.create_task(catch_up(self, self._tail.pages, peer, after)))
         task.add_done_callback(self._catching_up.discard)
 
-    # ---- time, rest and the end ----
-
-    def _set_alarm(self, now: Moment) -> None:
-        """Wake up when somebody's grace or heartbeat runs out."""
-        deadline = next_deadline(self._room)
-        if deadline is not None and not self._alarm_at == deadline > now.mono:
-            if self._alarm is not None:
-                self._alarm.cancel()
-            wait = deadline - now.mono if deadline > now.mono else OVERDUE
-            self._alarm, self._alarm_at = self._loop.call_later(wait, self._ring), deadline
-
-    def _ring(self) -> None:
-        self._alarm_at = None  # a timer may be early; then it has to be set again for the same deadline
-        self.tell(SERVER, c.Tick())
+    # ---- rest and the end ----
 
     def forget_history(self) -> asyncio.Future[None]:
         """Lines have been changed in the journal: memory keeps none of them, and a checkpoint is left behind now."""
@@ -292,8 +277,7 @@ class RoomActor:
         if self._ended is not None:
             return
         self._ended = why if code == Close.ROOM_DELETED else Ended(str(why))
-        if self._alarm is not None:
-            self._alarm.cancel()
+        self._alarm.cancel()
         replies = [reply for turn in self._turns for reply in turn.void(why, self._ended)]
         waiting = [each.reply for each in self._inbox if isinstance(each.reply, asyncio.Future)]
         self._turns.clear()

@@ -15,7 +15,7 @@ FLOORS = {
         "frames", "tokens", "foreign", "room_keys", "links", "media_types", "multipart", "picture_worker"],
     2: ["room.permits", "room.signals", "room.chat", "room.keys", "room.files", "room.erasure", "room.decide",
         "room.fold", "wire", "lines"],
-    3: ["audience", "turn", "scribe", "catchup", "actor", "rooms"],
+    3: ["alarm", "audience", "turn", "scribe", "catchup", "actor", "rooms"],
     4: ["store.*", "pictures"],
     5: ["web.*"],
     6: ["app", "__main__", "commands.*"],

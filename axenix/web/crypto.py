@@ -17,7 +17,7 @@ from axenix.room.events import Event, KeyChanged
 from axenix.room.state import Room, present
 from axenix.room_keys import ALGO, WRAPPED_BY, check_share, make_wraps
 from axenix.rooms import clock
-from axenix.web import shapes
+from axenix.web import media_shapes as shapes
 from axenix.web.guard import answer, body, number, path_id, slug_of, user
 from axenix.web.house import House, house_of
 from axenix.web.participants import Nothing, asker

@@ -24,7 +24,8 @@ from axenix.store.files import at_the_disk
 from axenix.store.people import Person
 from axenix.web.guard import answer, path_id, slug_of, user
 from axenix.web.house import House, house_of
-from axenix.web.shapes import Done, RecordingList, RecordingShown
+from axenix.web.media_shapes import RecordingList, RecordingShown
+from axenix.web.shapes import Done
 from axenix.web.uploads import Form, Terms, form
 
 routes = web.RouteTableDef()

@@ -12,7 +12,7 @@ from msgspec import UNSET
 from axenix.config import Config
 from axenix.web.guard import answer, whoever
 from axenix.web.house import house_of
-from axenix.web.shapes import IceServer, RtcConfig
+from axenix.web.media_shapes import IceServer, RtcConfig
 
 routes = web.RouteTableDef()
 

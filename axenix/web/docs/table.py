@@ -10,6 +10,7 @@ from axenix.room.events import ChatPosted
 from axenix.room.state import Snapshot
 from axenix.store.people import User
 from axenix.web import auth, chat, crypto, device_keys, moderation, participants, rooms, shapes, state, users
+from axenix.web import media_shapes as media
 from axenix.web.docs.row import File, Json, Param, Raw, Row
 from axenix.web.tus import EXTENSIONS, STREAM
 from axenix.web.tus_headers import VERSION
@@ -139,23 +140,23 @@ HISTORY = (
             Param("epoch", "which history that number belongs to"))),
 )
 KEYS = (
-    Row("rtc_config", "GET /api/rtc/config", "any", "What to give to RTCPeerConnection", shapes.RtcConfig),
-    Row("keys", "GET /api/crypto/{slug}", "member", "How the room's key stands", shapes.KeyStanding),
+    Row("rtc_config", "GET /api/rtc/config", "any", "What to give to RTCPeerConnection", media.RtcConfig),
+    Row("keys", "GET /api/crypto/{slug}", "member", "How the room's key stands", media.KeyStanding),
     Row("init_key", "POST /api/crypto/{slug}/init", "mod", "A key made by the server, wrapped for all inside",
-        shapes.KeyDistributed, 201, participants.Nothing, {}, "epoch_conflict"),
+        media.KeyDistributed, 201, participants.Nothing, {}, "epoch_conflict"),
     Row("begin_epoch", "POST /api/crypto/{slug}/epochs", "inside", "A key made in a browser, wrapped for all inside",
-        shapes.KeyNamed, 201, crypto.NewEpoch, {"key_epoch": 2, "shares": [{"user_id": 7, "wrapped_key_b64": WRAP}]},
+        media.KeyNamed, 201, crypto.NewEpoch, {"key_epoch": 2, "shares": [{"user_id": 7, "wrapped_key_b64": WRAP}]},
         "forbidden epoch_conflict member_set_mismatch"),
     Row("share_key", "POST /api/crypto/{slug}/epochs/{key_epoch}/shares", "inside", "The present key for newcomers",
-        shapes.KeyNamed, 201, crypto.Shares, {"shares": [{"user_id": 9, "wrapped_key_b64": WRAP}]},
+        media.KeyNamed, 201, crypto.Shares, {"shares": [{"user_id": 9, "wrapped_key_b64": WRAP}]},
         "forbidden epoch_conflict stale_epoch member_set_mismatch key_not_found"),
-    Row("my_key", "GET /api/crypto/{slug}/my_key", "member", "One's own share of a key", shapes.MyKey,
+    Row("my_key", "GET /api/crypto/{slug}/my_key", "member", "One's own share of a key", media.MyKey,
         params=(WHICH,), refused="key_not_found"),
 )
 RECORDINGS = (
     Row("upload_recording", "POST /api/recordings/{slug}/upload", "member", "A recording in one piece",
-        shapes.RecordingShown, 201, RECORDING, refused="quota_exceeded"),
-    Row("recordings", "GET /api/recordings/{slug}", "member", "The recordings, newest first", shapes.RecordingList),
+        media.RecordingShown, 201, RECORDING, refused="quota_exceeded"),
+    Row("recordings", "GET /api/recordings/{slug}", "member", "The recordings, newest first", media.RecordingList),
     Row("delete_recording", "DELETE /api/recordings/{slug}/{rec_id}", "mod", "For its uploader and moderators",
         shapes.Done, refused="recording_not_found"),
     Row("tus_options", "OPTIONS /api/recordings/{slug}/tus", "open", "What uploads in pieces can do here",
