@@ -8,8 +8,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 
 from aiohttp import web
 
@@ -37,8 +37,7 @@ EXIT_SECONDS = 4.5
 
 async def serve(config: Config, ending: Callable[[int], None] = lambda code: None) -> int:
     """Until it is told to stop; `ending` hears the exit code as soon as that is so."""
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    exit_codes: list[int] = []
+    stop, exit_codes = asyncio.Event(), list[int]()
 
     def fatal(message: str, code: int) -> None:
         exit_codes.append(code)
@@ -48,28 +47,34 @@ async def serve(config: Config, ending: Callable[[int], None] = lambda code: Non
     database = await Database.open(config.data_dir, on_fatal=fatal)
     try:
         app = make_app(config, database)
-        runner = Runner(
-            app, app[HOUSE].doorway, access_log=None, keepalive_timeout=KEEPALIVE_SECONDS,
-            lingering_time=LINGERING_SECONDS, shutdown_timeout=SHUTDOWN_SECONDS, handle_signals=False,
-        )
-        await runner.setup()
-        try:
-            site = web.TCPSite(runner, config.host, config.port, backlog=BACKLOG)
-            await listen(site, config)
-            for name in (signal.SIGTERM, signal.SIGINT):
-                catch(loop, name, stop)
-            announce(config, address(config, runner))
-            print(f"Axenix Conference is ready at {address(config, runner)}", flush=True)
+        for name in (signal.SIGTERM, signal.SIGINT):
+            catch(asyncio.get_running_loop(), name, stop)
+        async with open_door(config, app):
             await stop.wait()
             ending(exit_codes[0] if exit_codes else 0)
-            await drain(runner.app)
-        finally:
-            with suppress(OSError):
-                config.data_dir.joinpath(ADDRESS).unlink()
-            await runner.cleanup()
+            await drain(app)
     finally:
         await database.close()
     return exit_codes[0] if exit_codes else 0
+
+
+@asynccontextmanager
+async def open_door(config: Config, app: web.Application) -> AsyncIterator[None]:
+    """People may come in; where, is printed."""
+    runner = Runner(
+        app, app[HOUSE].doorway, access_log=None, keepalive_timeout=KEEPALIVE_SECONDS,
+        lingering_time=LINGERING_SECONDS, shutdown_timeout=SHUTDOWN_SECONDS, handle_signals=False,
+    )
+    await runner.setup()
+    try:
+        await listen(web.TCPSite(runner, config.host, config.port, backlog=BACKLOG), config)
+        announce(config, address(config, runner))
+        print(f"Axenix Conference is ready at {address(config, runner)}", flush=True)
+        yield
+    finally:
+        with suppress(OSError):
+            config.data_dir.joinpath(ADDRESS).unlink()
+        await runner.cleanup()
 
 
 async def listen(site: web.TCPSite, config: Config) -> None:
