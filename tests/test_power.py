@@ -54,7 +54,7 @@ def some_lines(held: Held, chance: random.Random) -> list[Line]:
 
 
 def batch(rooms: dict[int, Held], chance: random.Random) -> Batch:
-    made = Batch(lambda: None)
+    made = Batch(lambda: None, None)
     for room, held in rooms.items():
         if chance.random() < 0.7:
             writing = Writing(some_lines(held, chance))
@@ -70,7 +70,7 @@ def run(path: Path, rooms: list[int], chance: random.Random, pragmas: dict[str, 
         db = cast(sqlite3.Connection, likeness)
         raw.create_scalar_function("tombstone", tombstone, 1, deterministic=True)
         apply_pragmas(pragmas, db)
-        held = {room: Held(1, is_void=False) for room in rooms}
+        held = {room: Held(room, 1, is_void=False) for room in rooms}
         seen = [lines_in(db)]
         for number in range(1, COMMITS + 1):
             job = batch(held, chance)

@@ -185,6 +185,7 @@ def make_or_examine(path: Path) -> bool:
             raise CannotStart(f"the database {path} is damaged: its first bytes are not what they were", DAMAGED)
     is_small = path.stat().st_size <= SMALL
     db = sqlite3.connect(read_only(path), uri=True, isolation_level=None)
+    db.text_factory = lambda raw: raw.decode(errors="replace")  # what is damaged may be the name in the complaint
     try:
         examine(path, is_small, db)
     finally:
@@ -219,5 +220,7 @@ def examine(path: Path, thoroughly: bool, db: sqlite3.Connection) -> None:
         if code_of(error) in PASSING:
             raise CannotStart(f"the database {path} cannot be opened: {error}") from None
         flaw = str(error)
+    except UnicodeDecodeError:  # Python cannot even read out SQLite's complaint
+        flaw = "a name in its list of tables is no text"
     if flaw != "ok":
         raise CannotStart(f"the database {path} is damaged: {' '.join(flaw.split())}", DAMAGED)
