@@ -48,7 +48,7 @@ def back_up(folder: Path, place: Path, *, link: bool = True) -> Made:
         made = fill(folder, draft, link)
         sync(draft)
         settle(draft, place)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
         shutil.rmtree(draft, ignore_errors=True)
         raise CannotStart(f"there is no backup: {error}") from None
     except BaseException:

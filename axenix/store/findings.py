@@ -35,7 +35,7 @@ def findings(folder: Path, *, hashes: bool = True) -> list[str]:
             for shelf in shelves(db):
                 flaws += history(db, shelf)
             flaws += strays(db)
-        except (sqlite3.DatabaseError, msgspec.DecodeError) as error:
+        except (sqlite3.DatabaseError, msgspec.DecodeError, UnicodeDecodeError) as error:
             return [f"The database is damaged: {error}."]
     return flaws + (files(folder, hashes) if not flaws else [])
 
