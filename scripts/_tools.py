@@ -27,8 +27,9 @@ Install Chromium, Chrome or Edge, or name one in the environment variable AXENIX
 PROGRAMS = {
     "nginx": ("nginx-light", "nginx"), "caddy": ("caddy", "caddy"),
     "turnserver": ("coturn", "coturn"), "turnutils_uclient": ("coturn", "coturn"),
+    "promtool": ("prometheus", "prometheus"), "systemd-analyze": ("systemd", None), "php": ("php-cli", None),
 }
-"""Servers that tests start themselves: Debian's package, and the service that it would start with the machine."""
+"""Programs that tests start themselves: Debian's package, and the service that it would start with the machine."""
 NO_SERVICES = "/usr/sbin/policy-rc.d"
 """While this script answers 101, Debian's packages start no services when they are installed."""
 LOCK = ROOT / "tests" / "package-lock.json"
@@ -37,8 +38,6 @@ PACKAGES = VENV / "node"
 PACKAGES_STAMP = PACKAGES / "axenix-installed.txt"
 """The digest of the lock file that was installed. Written last of all."""
 NO_PACKAGES = "What tests/package.json asks for is not in .venv/node: python scripts/test.py installs it."
-NO_PROMTOOL = """No promtool was found, and none could be installed: the tests of the alerts will fail.
-It comes with Prometheus: https://prometheus.io/download/"""
 NO_NODE = f"""No Node.js {OLDEST_NODE} or newer was found, and none could be installed: the JavaScript tests will fail.
 Get it at https://nodejs.org/"""
 
@@ -50,7 +49,7 @@ def find_program(name: str) -> str | None:
 
 def install_programs() -> None:
     """What is missing of the table, without the services that come with it."""
-    missing = sorted({entry for name, entry in PROGRAMS.items() if find_program(name) is None})
+    missing = {entry for name, entry in PROGRAMS.items() if find_program(name) is None}
     root = as_root()
     if not missing or root is None or not is_debian(or_its_kin=True):
         return
@@ -58,12 +57,13 @@ def install_programs() -> None:
     if ours:
         run_quietly([*root, "sh", "-c", f"printf '#!/bin/sh\\nexit 101\\n' > {NO_SERVICES}; chmod 755 {NO_SERVICES}"])
     try:
-        installed = apt_install(*(package for package, _ in missing))
+        installed = apt_install(*sorted(package for package, _ in missing))
     finally:
         if ours:
             run_quietly([*root, "rm", "-f", NO_SERVICES])
-    if installed and shutil.which("systemctl"):
-        run_quietly([*root, "systemctl", "disable", *(service for _, service in missing)])
+    services = sorted(service for _, service in missing if service)
+    if installed and services and shutil.which("systemctl"):
+        run_quietly([*root, "systemctl", "disable", *services])
 
 
 def find_browser() -> str | None:
@@ -153,16 +153,6 @@ def find_npm(node: str | None) -> str | None:
 def package_file(name: str) -> Path:
     """A file of an installed package, by its path: package_file("axe-core/axe.min.js")."""
     return PACKAGES / "node_modules" / name
-
-
-def find_promtool() -> str | None:
-    """What checks rules and figures for Prometheus."""
-    return shutil.which("promtool")
-
-
-def install_promtool() -> None:
-    if is_debian(or_its_kin=True):
-        apt_install("prometheus")
 
 
 def is_debian(or_its_kin: bool = False) -> bool:

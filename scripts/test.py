@@ -42,7 +42,6 @@ def install() -> str:
     found_or_installed(_tools.find_browser, _tools.install_browser, _tools.NO_BROWSER)
     _tools.install_programs()
     node = found_or_installed(_tools.find_node, _tools.install_node, _tools.NO_NODE)
-    found_or_installed(_tools.find_promtool, _tools.install_promtool, _tools.NO_PROMTOOL)
     _tools.install_packages(node)
     return node or "node"
 

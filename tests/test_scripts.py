@@ -269,7 +269,8 @@ def test_programs_are_installed_once_and_their_services_neither_start_nor_stay(
         return answers
 
     run_quietly = _tools.run_quietly
-    monkeypatch.setattr(_tools, "PROGRAMS", {"here": ("h", "h"), "a": ("ab", "s"), "b": ("ab", "s"), "c": ("c", "c")})
+    monkeypatch.setattr(_tools, "PROGRAMS", {"here": ("h", "h"), "a": ("ab", "s"), "b": ("ab", "s"), "c": ("c", "c"),
+                                             "d": ("d", None)})
     monkeypatch.setattr(_tools, "find_program", lambda name: "/bin/here" if name == "here" else None)
     monkeypatch.setattr(_tools, "NO_SERVICES", str(policy))
     monkeypatch.setattr(_tools, "as_root", lambda: [])
@@ -279,5 +280,5 @@ def test_programs_are_installed_once_and_their_services_neither_start_nor_stay(
     monkeypatch.setattr(_tools, "run_quietly", lambda command: told.append(" ".join(command)) is None
                         if command[0] == "systemctl" else run_quietly(command))
     _tools.install_programs()
-    assert told == ["ab c, services: 101"] + ["systemctl disable s c"] * answers
+    assert told == ["ab c d, services: 101"] + ["systemctl disable c s"] * answers
     assert not policy.exists()
