@@ -18,6 +18,7 @@ from axenix.app import drain, make_app
 from axenix.config import Config
 from axenix.errors import CannotStart
 from axenix.logs import Log
+from axenix.stderr import say_or_go_on
 from axenix.store.database import Database
 from axenix.store.folder import ADDRESS, write_whole
 from axenix.web.doorway import Runner
@@ -29,7 +30,6 @@ KEEPALIVE_SECONDS = 20.0
 LINGERING_SECONDS = 10.0
 """What a client who has been answered has to send the rest of its request in, or it would not read the answer."""
 SHUTDOWN_SECONDS = 1.5
-SAYING_SECONDS = 0.3
 BACKLOG = 4096
 EXIT_SECONDS = 4.5
 """From the wish to end until the end, whatever then still hangs. What was acked is durable long before."""
@@ -42,7 +42,7 @@ async def serve(config: Config, ending: Callable[[int], None] = lambda code: Non
     def fatal(message: str, code: int) -> None:
         exit_codes.append(code)
         stop.set()
-        say(message)
+        say_or_go_on(message)
 
     database = await Database.open(config.data_dir, on_fatal=fatal)
     try:
@@ -97,26 +97,19 @@ def address(config: Config, runner: web.AppRunner) -> str:
     return f"http://{host}:{port}"
 
 
-def say(line: str) -> None:
-    """In a thread of its own: whoever should read this may not, and the end does not wait for that."""
-    to_stderr = {"file": sys.stderr, "flush": True}
-    saying = threading.Thread(target=print, args=(f"axenix: {line}",), kwargs=to_stderr, daemon=True)
-    saying.start()
-    saying.join(SAYING_SECONDS)
-
-
 def announce(config: Config, where: str) -> None:
     """For the commands that need a running server to do something; it serves without them, too."""
     try:
         write_whole(config.data_dir / ADDRESS, where.encode())
     except OSError as error:
-        say(f"erase-user will not find this server: {config.data_dir / ADDRESS} cannot be written: {error.strerror}")
+        unwritten = f"{config.data_dir / ADDRESS} cannot be written: {error.strerror}"
+        say_or_go_on(f"erase-user will not find this server: {unwritten}")
 
 
 def end_in_time(code: int) -> None:
     """A disk that hangs would hold up the flush, the checkpoint and the threads that wait for them, for ever."""
     def give_up() -> None:
-        say("the disk has not answered in time; the next start reads the log")
+        say_or_go_on("the disk has not answered in time; the next start reads the log")
         os._exit(code)
 
     timer = threading.Timer(EXIT_SECONDS, give_up)
@@ -157,10 +150,10 @@ def run(config: Config) -> int:
     try:
         return int(loops.run(serve(config, end_in_time)))
     except CannotStart as error:
-        say(str(error))
+        say_or_go_on(str(error))
         return error.exit_code
     except OSError as error:
-        say(str(error))
+        say_or_go_on(str(error))
         return 1
 
 

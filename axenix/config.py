@@ -8,13 +8,13 @@ is known in written.py.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from axenix import written as w
+from axenix.stderr import refuse
 from axenix.written import MIN_SECRET_BYTES, Bucket, Network, Rate
 
 T = TypeVar("T")
@@ -129,13 +129,13 @@ class Config:
                 values[option.name] = _read(option, option.env, environ[option.env])
         config = cls(**values)
         if config.turn_urls and not config.turn_secret:
-            _refuse("AXENIX_TURN_URLS needs AXENIX_TURN_SECRET: browsers accept no TURN server without credentials")
+            refuse("AXENIX_TURN_URLS needs AXENIX_TURN_SECRET: browsers accept no TURN server without credentials")
         if config.ice_policy == "relay" and not config.turn_urls:
-            _refuse("AXENIX_ICE_POLICY=relay needs AXENIX_TURN_URLS: without a TURN server there would be no calls")
+            refuse("AXENIX_ICE_POLICY=relay needs AXENIX_TURN_URLS: without a TURN server there would be no calls")
         if config.foreign_secret and config.foreign_secret == config.jwt_secret:
-            _refuse("AXENIX_FOREIGN_SECRET must not be AXENIX_JWT_SECRET: each side signs with a secret of its own")
+            refuse("AXENIX_FOREIGN_SECRET must not be AXENIX_JWT_SECRET: each side signs with a secret of its own")
         if config.webhook_url and not config.webhook_secret:
-            _refuse("AXENIX_WEBHOOK_URL needs AXENIX_WEBHOOK_SECRET: who is told must be able to know that it is us")
+            refuse("AXENIX_WEBHOOK_URL needs AXENIX_WEBHOOK_SECRET: who is told must be able to know that it is us")
         return config
 
 
@@ -163,7 +163,7 @@ class _Formatter(argparse.HelpFormatter):
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        _refuse(f"{message}; --help lists the options")
+        refuse(f"{message}; --help lists the options")
 
 
 def _parser(overview: str) -> argparse.ArgumentParser:
@@ -184,9 +184,4 @@ def _read(option: Option, source: str, raw: str) -> object:
         return option.parse(raw)
     except ValueError as wrong:
         given = "what is given" if option.secret else ascii(raw)
-        _refuse(f"{source}: {given} will not do; it takes {wrong}")
-
-
-def _refuse(line: str) -> NoReturn:
-    print(f"axenix: {line}", file=sys.stderr)
-    raise SystemExit(2)
+        refuse(f"{source}: {given} will not do; it takes {wrong}")

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "axenix"
 
 FLOORS = {
-    0: ["errors", "config", "written", "tally", "logs", ""],
+    0: ["errors", "config", "written", "stderr", "tally", "logs", ""],
     1: ["room", "room.moment", "room.commands", "room.events", "room.state", "room.sdp", "room.text", "room.resume",
         "frames", "tokens", "foreign", "room_keys", "links", "media_types", "multipart", "picture_worker"],
     2: ["room.permits", "room.signals", "room.chat", "room.keys", "room.files", "room.erasure", "room.decide",

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import sys
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from axenix.config import Config
+from axenix.stderr import refuse
 
 COMMANDS: dict[str, str] = {
     "backup": "a copy of everything in a folder of its own, made while the server runs",
@@ -61,11 +61,6 @@ class Arguments(argparse.ArgumentParser):
     def config(self, given: argparse.Namespace, environ: Mapping[str, str]) -> Config:
         """As the server would be configured that owns the folder."""
         return Config.load(["--data-dir", given.data_dir] if given.data_dir is not None else [], environ)
-
-
-def refuse(line: str) -> NoReturn:
-    print(f"axenix: {line}", file=sys.stderr)
-    raise SystemExit(2)
 
 
 def number(raw: str) -> int:

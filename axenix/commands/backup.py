@@ -6,12 +6,12 @@ data folder lacks too, which stderr names.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from axenix.commands import Arguments
 from axenix.errors import CannotStart
+from axenix.stderr import say
 from axenix.store.backup import back_up
 
 
@@ -23,10 +23,10 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
         made = back_up(arguments.config(given, environ).data_dir, given.place, link=not given.copy)
     except CannotStart as error:
-        print(f"axenix: {error}", file=sys.stderr)
+        say(str(error))
         return error.exit_code
     print(f"{given.place}: {made.rooms} rooms, {made.files} files, {made.size} bytes; read again, and sound"
           if not made.flaws else f"{given.place}: {made.rooms} rooms and {made.files} files, not complete")
     for flaw in made.flaws:
-        print(f"axenix: {flaw}", file=sys.stderr)
+        say(flaw)
     return 1 if made.flaws else 0

@@ -5,12 +5,12 @@ Exit code 0: nothing is wrong. 1: something is. The folder may be a backup, or t
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from axenix.commands import Arguments
 from axenix.errors import CannotStart
+from axenix.stderr import say
 from axenix.store.findings import findings
 
 
@@ -23,7 +23,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
         flaws = findings(folder, hashes=not given.quick)
     except CannotStart as error:
-        print(f"axenix: {error}", file=sys.stderr)
+        say(str(error))
         return 1
     for flaw in flaws or [f"{folder}: nothing is wrong"]:
         print(flaw)

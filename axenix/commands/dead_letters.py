@@ -7,11 +7,11 @@ looks there every few seconds. Exit code 0: listed, or asked for. 1: the databas
 from __future__ import annotations
 
 import sqlite3
-import sys
 from collections.abc import Mapping, Sequence
 
 from axenix.commands import Arguments
 from axenix.errors import CannotStart
+from axenix.stderr import say
 from axenix.store.outbox import Letter, ask_for_replay, dead_letters
 
 
@@ -26,12 +26,12 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         if given.replay and letters:
             ask_for_replay(folder, letters)
     except (sqlite3.Error, OSError, CannotStart) as error:
-        print(f"axenix: the dead letters in {folder} cannot be read, or asked for: {error}", file=sys.stderr)
+        say(f"the dead letters in {folder} cannot be read, or asked for: {error}")
         return 1
     for letter in letters:
         print(described(letter))
     if given.replay:
-        print(f"axenix: {len(letters)} will be sent again by the server", file=sys.stderr)
+        say(f"{len(letters)} will be sent again by the server")
     return 0
 
 

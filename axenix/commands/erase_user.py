@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from axenix.app import furnish
 from axenix.commands import Arguments, number
 from axenix.config import Config
 from axenix.errors import CannotStart, Refused
+from axenix.stderr import say
 from axenix.store.archive import reading
 from axenix.store.database import Database
 from axenix.store.folder import ADDRESS, load_or_make_secret, take
@@ -48,7 +48,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         gone = asyncio.run(way(config, given.user_id))
     except (CannotStart, Refused, OSError, aiohttp.ClientError) as error:
         said = error.detail if isinstance(error, Refused) else error
-        print(f"axenix: user {given.user_id} is not erased: {said}", file=sys.stderr)
+        say(f"user {given.user_id} is not erased: {said}")
         return 1
     print(f"user {given.user_id} is erased{'' if gone else LATER}")
     return 0
@@ -104,10 +104,7 @@ def address(folder: Path) -> str:
 
 
 async def by_ourselves(config: Config, user_id: int) -> bool:
-    def complain(line: str, code: int) -> None:
-        print(f"axenix: {line}", file=sys.stderr)
-
-    database = await Database.open(config.data_dir, on_fatal=complain)
+    database = await Database.open(config.data_dir, on_fatal=lambda line, code: say(line))
     try:
         house = furnish(config, database)
         house.files.prepare()

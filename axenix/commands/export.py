@@ -14,6 +14,7 @@ import orjson
 
 from axenix.commands import Arguments, number
 from axenix.errors import CannotStart, Refused
+from axenix.stderr import say
 from axenix.store.archive import reading
 from axenix.store.dossier import export
 
@@ -29,7 +30,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         write(given.place, told)
     except (CannotStart, Refused, OSError) as error:
         said = f"there is no user {given.user_id}" if isinstance(error, Refused) else error
-        print(f"axenix: {said}", file=sys.stderr)
+        say(str(said))
         return 1
     return 0
 
