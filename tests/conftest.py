@@ -22,6 +22,11 @@ settings.register_profile("axenix", deadline=None, derandomize="CI" in os.enviro
 settings.load_profile("axenix")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browsers take the processor and most else waits, so they begin first and do not come all at the end."""
+    items.sort(key=lambda item: not item.path.name.startswith("test_page"))
+
+
 @pytest.fixture
 def play() -> Play:
     """A room on stage: the owner (1), Ada (2, an admin) and Bob (3) are inside."""

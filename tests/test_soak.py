@@ -35,7 +35,6 @@ async def test_the_cycles_find_what_is_left_behind(
     assert leak in fault
 
 
-@pytest.mark.alone
 async def test_twenty_kills_at_the_worst_of_moments_lose_double_and_renumber_nothing(tmp_path: Path) -> None:
     assert await kills.run(tmp_path, 20, print) == []
 
@@ -82,13 +81,11 @@ def test_what_sways_is_good_and_what_grows_or_slows_down_is_bad() -> None:
     assert judge(full_once) == [], "caches fill, and that is that"
 
 
-@pytest.mark.alone
 async def test_mixed_life_gets_a_good_verdict(tmp_path: Path) -> None:
     faults = await life.run(tmp_path, 0.1, print)
     assert [fault for fault in faults if "p99" not in fault] == [], "a shared machine may stall"
 
 
-@pytest.mark.alone
 async def test_mixed_life_with_a_leak_gets_a_bad_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEAK", "task")
     faults = await life.run(tmp_path, 0.1, print, "leaks", path=HERE)
