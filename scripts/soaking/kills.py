@@ -193,8 +193,8 @@ def wrong_in(history: list[Frame], record: Record, people: list[Person]) -> list
 
 
 def wrong_with_files(there: Counter[str], uploader: Uploader) -> list[str]:
-    faults = [f"recording {digest} is there {there[digest]} times" for digest in uploader.done - uploader.deleted
-              if there[digest] != 1]
+    faults = [f"recording {digest} is there {there[digest]} times" for digest in uploader.done
+              if there[digest] > 1 or not (there[digest] or digest in uploader.going)]
     faults += [f"recording {digest} was deleted, and is there" for digest in uploader.deleted if there[digest]]
     return faults + [f"recording {digest} was never uploaded" for digest in there if digest not in uploader.begun]
 

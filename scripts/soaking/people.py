@@ -171,6 +171,8 @@ class Uploader:
         self.person, self.slug, self._pause, self._keeps = person, slug, pause, keeps
         self.begun: set[str] = set()
         self.done: set[str] = set()
+        self.going: set[str] = set()
+        """Whose deletion has been asked for: granted or not, nobody knows until it is among the `deleted`."""
         self.deleted: set[str] = set()
 
     @property
@@ -230,6 +232,7 @@ class Uploader:
             return answer.status, answer.headers
 
     async def _delete(self, digest: str) -> None:
+        self.going.add(digest)
         while digest not in self.deleted:
             try:
                 for each in (await self.person.get(f"/api/recordings/{self.slug}"))["items"]:
