@@ -9,6 +9,7 @@
 import { Catchup } from "./catchup.js";
 import { Outbox } from "./outbox.js";
 import { COME_BACK, SIGNALS, TOKEN_EXPIRED } from "./protocol.js";
+import { BROWSER } from "./world.js";
 
 /** @typedef {import("./protocol.js").RoomEvent} RoomEvent */
 /** @typedef {import("./protocol.js").Snapshot} Snapshot */
@@ -31,24 +32,6 @@ import { COME_BACK, SIGNALS, TOKEN_EXPIRED } from "./protocol.js";
  * @property {() => void} deaf  One attempt after another ends, and not one has ever brought a word from the server.
  * @property {(end: { code: number, reason: string | null }) => void} ended  It will not come back by itself.
  */
-
-/**
- * @typedef {object} World
- * @property {(url: string, protocols: string[]) => WebSocket} open
- * @property {(ms: number, then: () => void) => any} after
- * @property {(timer: any) => void} cancel
- * @property {() => number} now
- * @property {() => number} random
- */
-
-/** @type {World} */
-const BROWSER = {
-  open: (url, protocols) => new WebSocket(url, protocols),
-  after: (ms, then) => setTimeout(then, ms),
-  cancel: (timer) => clearTimeout(timer),
-  now: () => Date.now(),
-  random: () => Math.random(),
-};
 
 const SYNC = "sync";
 const BEAT = 4_000;
@@ -79,7 +62,7 @@ export class Connection {
    * @param {(renew: boolean) => Promise<string | null>} options.token  null: there is none any more. Throws: ask later.
    * @param {Listener} options.listener
    * @param {string} [options.inviteKey]
-   * @param {World} [options.world]
+   * @param {import("./world.js").World} [options.world]
    */
   constructor({ url, token, listener, inviteKey, world = BROWSER }) {
     this.#url = url;
@@ -128,6 +111,13 @@ export class Connection {
   hurry() {
     if (this.#retry) void this.#open();
     else if (this.#status === "live") this.#ping();
+  }
+
+  /** There is a fresh token: a socket lives by the one it was opened with, and takes its stay along when that runs out. */
+  reopen() {
+    if (this.#status !== "live") return;
+    this.#drop();
+    this.hurry();
   }
 
   leave() {

@@ -8,22 +8,13 @@
 import { ApiError } from "./api.js";
 import { Backoff, passes } from "./tus.js";
 import { headFor, seconds } from "./webm.js";
+import { BROWSER } from "./world.js";
 
 /** @typedef {import("./shelf.js").Kept} Kept */
 /** @typedef {"recording" | "sending" | "waiting" | "failed"} Step */
 
-/**
- * @typedef {object} World
- * @property {(ms: number, then: () => void) => any} after
- * @property {(timer: any) => void} cancel
- * @property {() => number} [random]
- */
-
 const AT_ONCE = 1 << 20;
 const NOTHING = new Uint8Array(0);
-
-/** @type {World} */
-export const WORLD = { after: (ms, then) => setTimeout(then, ms), cancel: (timer) => clearTimeout(timer) };
 
 export class Delivery {
   #offset = /** @type {number | null} */ (null);
@@ -39,9 +30,9 @@ export class Delivery {
    * @param {import("./shelf.js").Shelf} given.shelf
    * @param {import("./tus.js").Tus} given.tus
    * @param {() => void} given.changed
-   * @param {World} [given.world]
+   * @param {Pick<import("./world.js").World, "after" | "cancel" | "random">} [given.world]
    */
-  constructor({ kept, shelf, tus, changed, world = WORLD }) {
+  constructor({ kept, shelf, tus, changed, world = BROWSER }) {
     this.kept = kept;
     this.#shelf = shelf;
     this.#tus = tus;

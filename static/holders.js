@@ -11,6 +11,7 @@
 import { ApiError } from "./api.js";
 import { makeRoomKey, makeShares, toBase64 } from "./sealed.js";
 import { Unreadable } from "./keyring.js";
+import { BROWSER } from "./world.js";
 
 /** @typedef {import("./protocol.js").RoomEvent} RoomEvent */
 /** @typedef {import("./protocol.js").Snapshot} Snapshot */
@@ -32,20 +33,6 @@ import { Unreadable } from "./keyring.js";
  * @property {(epoch: number, shares: Share[]) => Promise<unknown>} begin
  * @property {(epoch: number, shares: Share[]) => Promise<unknown>} share
  */
-
-/**
- * @typedef {object} World
- * @property {(ms: number, then: () => void) => any} after
- * @property {(timer: any) => void} cancel
- * @property {() => number} random
- */
-
-/** @type {World} */
-const BROWSER = {
-  after: (ms, then) => setTimeout(then, ms),
-  cancel: (timer) => clearTimeout(timer),
-  random: () => Math.random(),
-};
 
 const TURN = 1_000;
 const LAST_TURN = 4_000; // of the five seconds that a stale key may still be used
@@ -76,7 +63,7 @@ export class Holders {
    * @param {() => void} given.changed  Also: lines may be readable now that were not.
    * @param {(key: string) => void} given.notice
    * @param {(members: Member[]) => void} given.met
-   * @param {World} [given.world]
+   * @param {Pick<import("./world.js").World, "after" | "cancel" | "random">} [given.world]
    */
   constructor({ me, slug, keyring, server, changed, notice, met, world = BROWSER }) {
     this.#me = me;

@@ -20,6 +20,7 @@ export class Identity {
   #kept = /** @type {Kept | null} */ (null);
   #timer = /** @type {any} */ (null);
   #lent = /** @type {{ token: string, userId: number, nickname: string } | null} */ (null);
+  renewed = () => {}; // the same person has a fresh token
 
   /** @param {import("./api.js").Api} api @param {Storage} storage @param {string} slot */
   constructor(api, storage, slot) {
@@ -141,7 +142,7 @@ export class Identity {
 
   async #due() {
     if (!this.#kept || this.#kept.renewAt > Date.now()) return this.#keepFresh();
-    await this.#renew().catch(() => {
+    await this.#renew().then(() => this.renewed(), () => {
       this.#timer = setTimeout(() => this.#due(), TRY_AGAIN); // the server is away; the other half of its life is left
     });
   }

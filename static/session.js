@@ -139,6 +139,7 @@ export class Session {
     });
     this.#parts = [this.recordings, this.talk, this.#archive, this.moderation, this.wishes, this.senses, this.#calls];
     this.#renewBefore(rtc.ttl);
+    identity.renewed = () => this.#connection.reopen();
   }
 
   #api;
@@ -276,6 +277,7 @@ export class Session {
 
   #close() {
     clearTimeout(this.#renewal);
+    this.#identity.renewed = () => {};
     this.#parts.forEach((part) => part.close?.());
     this.#media.close();
   }

@@ -13,7 +13,7 @@ const SAY_EVERY = 3_000;
 const PAUSE = 4_000; // whoever has touched no key for so long is thinking, not writing
 const BELIEVED = 7_000; // longer than SAY_EVERY and a slow network together
 
-/** @typedef {Pick<import("./connection.js").World, "now" | "after" | "cancel">} Clock */
+/** @typedef {Pick<import("./world.js").World, "now" | "after" | "cancel">} Clock */
 
 /** @type {Clock} */
 const BROWSER = {

@@ -21,7 +21,7 @@ export class Uploads {
    * @param {() => Promise<Shelf>} given.shelf
    * @param {import("./tus.js").Tus} given.tus
    * @param {() => void} given.changed
-   * @param {import("./delivery.js").World} [given.world]
+   * @param {Pick<import("./world.js").World, "after" | "cancel" | "random">} [given.world]
    */
   constructor({ shelf, tus, changed, world }) {
     this.#open = shelf;

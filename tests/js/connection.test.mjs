@@ -257,6 +257,23 @@ test("after 4001 it renews its token first, and only then", async () => {
   assert.equal(all.told.renewals.at(-1), false);
 });
 
+test("with a fresh token it takes its own place anew, at once", async () => {
+  const all = await joined(5);
+  all.connection.reopen();
+  await settled();
+  assert.equal(all.world.sockets[0].closedWith, 4000);
+  assert.deepEqual(query(all.world.sockets[1]), { after_seq: "5", epoch: "e" });
+  all.world.socket.say(...greeting(5), page(6, 5));
+  assert.equal(all.connection.status, "live");
+});
+
+test("before it is live a fresh token makes no second socket", async () => {
+  const all = await connect();
+  all.connection.reopen();
+  await settled();
+  assert.equal(all.world.sockets.length, 1);
+});
+
 test("when there is no token to be had it ends", async () => {
   const { told, world } = await connect({ token: async () => null });
   await settled();

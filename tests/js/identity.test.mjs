@@ -48,6 +48,20 @@ for (const [what, days] of [["behind", -20_000], ["ahead", 400]]) {
   });
 }
 
+test("at half of its life a token is renewed, and whoever lives by it is told", async (context) => {
+  context.mock.timers.enable({ apis: ["Date", "setTimeout"], now: Date.now() });
+  const { identity } = begun();
+  const old = await identity.token();
+  let told = 0;
+  identity.renewed = () => told++;
+  for (let hour = 0; hour < (MONTH / 3600) * 0.6; hour++) {
+    context.mock.timers.tick(3_600_000);
+    for (let turn = 0; turn < 5; turn++) await null;
+  }
+  assert.equal(told, 1);
+  assert.notEqual(identity.known, old);
+});
+
 test("who went with a right clock is the same person when the clock has jumped ahead", async (context) => {
   context.mock.timers.enable({ apis: ["Date", "setTimeout"], now: Date.now() });
   const first = begun();
