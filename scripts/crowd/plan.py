@@ -70,6 +70,7 @@ def work(pipe: Connection, address: tuple[str, int], dialect: str, seats: list[S
     pipe.recv()
     start_traffic(hall, plan)
     hall.run(plan.warm_up)
+    pipe.send("measuring")
     figures = hall.measure(lambda: hall.run(plan.duration, pipe.send))
     pipe.send("measured")
     if not plan.churn:
@@ -94,17 +95,19 @@ def carry_out(server: Server, dialect: str, plan: Plan, progress: Progress) -> d
     progress("coming in", 0.0, 0)
     for pipe in pipes:
         pipe.recv()
-    scales = Scales(server, before, len(seats)) if server.pid else None
     for pipe in pipes:
         pipe.send("go")
-    total, weight = _gather(pipes, plan, progress, scales)
+    total, weight = _gather(pipes, plan, progress, partial(Scales, server, before, len(seats)) if server.pid else None)
     if weight and weight["server"]["cpu_percent"]:
         weight["server"]["deliveries_per_cpu_second"] = round(total.rate / weight["server"]["cpu_percent"] * 100)
     return total.summary() | {"over_time": total.over_time, "percentiles": curve(total.latencies)} | weight
 
 
-def _gather(pipes: list[Connection], plan: Plan, progress: Progress, scales: Scales | None) -> tuple[Figures, Weight]:
+def _gather(
+    pipes: list[Connection], plan: Plan, progress: Progress, begin_to_weigh: Callable[[], Scales] | None,
+) -> tuple[Figures, Weight]:
     total, weight, began = Figures(), Weight(), time.monotonic()
+    scales: Scales | None = None
     heard: dict[Connection, int] = {pipe: 0 for pipe in pipes}
     open_pipes = list(pipes)
     while open_pipes:
@@ -114,8 +117,10 @@ def _gather(pipes: list[Connection], plan: Plan, progress: Progress, scales: Sca
             if isinstance(said, Figures):
                 total.add(said)
                 open_pipes.remove(pipe)
-            elif said != "measured":
+            elif isinstance(said, int):
                 heard[pipe] = said
+            elif said == "measuring":
+                scales = scales or (begin_to_weigh and begin_to_weigh())
             elif scales is not None and not weight:
                 weight = {"server": scales.weigh()}
         done = (time.monotonic() - began) / (plan.duration + plan.warm_up)
