@@ -188,11 +188,9 @@ class RoomActor:
 
     def _may_write(self, turn: Turn, facts: list[Fact]) -> None:
         """While the storage refuses, what would be an event is refused before it leaves a trace."""
-        if any(isinstance(fact, Entry) for fact in facts):
-            if turn.refusal is not None:
-                raise Refused(turn.refusal)
-            if self._room.seq - self._tail.head > UNTOLD:
-                raise Refused("overloaded")
+        too_much = self._room.seq - self._tail.head > UNTOLD
+        if (too_much or turn.refusal) and any(isinstance(fact, Entry) for fact in facts):
+            raise Refused(turn.refusal or "overloaded")
 
     def _pass_on(self, envelope: Envelope, now: Moment) -> None:
         """Signals leave at once, but only between members whose joining has been told."""
@@ -213,13 +211,11 @@ class RoomActor:
 
     def _write(self, turn: Turn) -> None:
         if turn.lines:
-            done = self._scribe.write(self._room, turn.lines, turn.card_changed)
-            done.add_done_callback(partial(self._written, turn))
+            self._scribe.write(self._room, turn.lines, turn.card_changed, partial(self._written, turn))
         else:
             turn.durable = True
 
-    def _written(self, turn: Turn, done: asyncio.Future[None]) -> None:
-        failure = done.exception()
+    def _written(self, turn: Turn, failure: Exception | None) -> None:
         if self._ended is not None:
             return
         if failure is None:

@@ -124,7 +124,8 @@ class Audience:
             self.tally.deliveries += len(frames) * len(self._live)
             for peer in self._live.values():
                 peer.tell(shared)
-            self._part_the_slow()
+            if self._behind:
+                self._part_the_slow()
         for peer, own in whispers.items():
             self.whisper(peer, b"".join(own))
 

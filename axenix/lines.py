@@ -6,7 +6,9 @@ Knows the form of what is written down; who writes it, and when, is not its conc
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from enum import IntEnum
+from functools import partial
 from typing import NamedTuple, Protocol, Sequence
 
 from msgspec import UNSET, Struct, json, structs
@@ -24,10 +26,6 @@ class Kind(IntEnum):
     CHAT = 1
     MODERATION = 2
     KEY = 3
-
-    @classmethod
-    def of(cls, event: Event) -> Kind:
-        return _KINDS.get(type(event), cls.EVENT)
 
 
 _KINDS: dict[type[Event], Kind] = {
@@ -88,6 +86,10 @@ class Claim(NamedTuple):
     frozen_seq: int
 
 
+Then = Callable[[Exception | None], None]
+"""Told once how it ended: None, and it is durable; or why nothing of it was written."""
+
+
 class Journal(Protocol):
     """The truth. A room is named by its number; seq is the room's own and never the store's counter."""
 
@@ -101,11 +103,26 @@ class Journal(Protocol):
     async def after(self, room: int, seq: int, *, limit: int, upto: int | None = None) -> list[Line]:
         """The lines with seq < theirs <= upto, at most `limit`, in order."""
 
+    def write(self, room: int, term: int, writing: Writing, then: Then) -> None:
+        """Commits in call order. `then` hears None, Fenced or Refused(storage_…), and never before this returns."""
+
     def append(self, room: int, term: int, writing: Writing) -> asyncio.Future[None]:
-        """Done when durable. Fails with Fenced, or Refused(storage_…) and nothing written. Commits in call order."""
+        """The same for whoever awaits it; a room's turns do not, as a future for each would cost more than its line."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.write(room, term, writing, partial(_resolve, future))
+        return future
 
     def release(self, room: int, term: int) -> None:
         """Whoever claimed the room appends nothing more; what it has appended is kept."""
+
+
+def _resolve(future: asyncio.Future[None], failure: Exception | None) -> None:
+    if future.done():
+        return  # whoever appended has gone
+    if failure is None:
+        future.set_result(None)
+    else:
+        future.set_exception(failure)
 
 
 _encode = json.Encoder().encode
@@ -116,7 +133,8 @@ _aside = json.Decoder(Aside)
 def write_line(entry: Entry) -> Line:
     event, aside = entry
     redacts = event.id if isinstance(event, ChatDeleted) else None
-    return Line(event.seq, Kind.of(event), _encode(event), _encode(aside) if aside else None, redacts)
+    kind = _KINDS.get(type(event), Kind.EVENT)
+    return Line(event.seq, kind, _encode(event), _encode(aside) if aside else None, redacts)
 
 
 def read_line(line: Line) -> Entry:

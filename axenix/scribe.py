@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from axenix.lines import Card, Checkpoint, Claim, Journal, Line, Writing
+from axenix.lines import Card, Checkpoint, Claim, Journal, Line, Then, Writing
 from axenix.room.state import Room, freeze
 
 log = logging.getLogger(__name__)
@@ -36,18 +36,18 @@ class Scribe:
         """The first seq that sync still has when `head` is the last."""
         return max(self._claim.floor, head - self._retention + 1) if self._retention else self._claim.floor
 
-    def write(self, room: Room, lines: Sequence[Line], card_changed: bool) -> asyncio.Future[None]:
-        """The lines are the last that were applied to the room. Done when durable; see `Journal.append`."""
+    def write(self, room: Room, lines: Sequence[Line], card_changed: bool, then: Then) -> None:
+        """The lines are the last that were applied to the room. See `Journal.write`."""
         self._unrested = True
         due = room.seq - self._checkpointed >= self._every
         writing = Writing(lines, card_of(room) if card_changed else None, self._checkpoint(room) if due else None)
-        return self.journal.append(self.number, self._claim.term, writing)
+        self.journal.write(self.number, self._claim.term, writing, then)
 
     def rest(self, room: Room) -> None:
         """Nobody is inside: the next one who opens the room reads this checkpoint and nothing else."""
         if self._unrested:
             writing = Writing([], None, self._checkpoint(room, resting=True))
-            self.journal.append(self.number, self._claim.term, writing).add_done_callback(_heed)
+            self.journal.write(self.number, self._claim.term, writing, _heed)
 
     def checkpoint(self, room: Room) -> asyncio.Future[None]:
         """The room as it is now, in place of what it was. Done when durable."""
@@ -66,7 +66,7 @@ def card_of(room: Room) -> Card:
     return Card(**{name: getattr(room, name) for name in Card.__struct_fields__})
 
 
-def _heed(done: asyncio.Future[None]) -> None:
+def _heed(failure: Exception | None) -> None:
     """A room that could not write its resting checkpoint loses nothing but the time to read a longer history."""
-    if not done.cancelled() and (failure := done.exception()):
+    if failure is not None:
         log.warning("a resting checkpoint was not written: %s", failure)

@@ -18,14 +18,14 @@ from axenix.errors import Close, Refused
 from axenix.frames import text_frame
 from axenix.lines import Line, write_line
 from axenix.room.commands import Command
-from axenix.room.events import CoverChanged, Entry, MemberKicked, MemberLeft, RecordingStarted, RecordingStopped
-from axenix.room.events import RoomUpdated, StateChanged
+from axenix.room.events import CoverChanged, Entry, Event, MemberKicked, MemberLeft, RecordingStarted
+from axenix.room.events import RecordingStopped, RoomUpdated, StateChanged
 from axenix.room.permits import Who
 from axenix.room.resume import Horizon, lost_track
 from axenix.room.state import Room, snapshot
 
-ON_CARD = (StateChanged, RoomUpdated, RecordingStarted, RecordingStopped, CoverChanged)
-GONE = {MemberLeft: Close.NORMAL, MemberKicked: Close.KICKED}
+ON_CARD = {StateChanged, RoomUpdated, RecordingStarted, RecordingStopped, CoverChanged}
+GONE: dict[type[Event], int] = {MemberLeft: Close.NORMAL, MemberKicked: Close.KICKED}
 
 View = Callable[[Room], Any]
 
@@ -83,17 +83,18 @@ class Turn:
 
     def record(self, room: Room, entry: Entry) -> None:
         """Call before the entry is applied: a departure needs to know the connection that it ends."""
-        event = entry.event
+        event, kind = entry.event, type(entry.event)
         line = write_line(entry)
         self.lines.append(line)
         self.script.append(text_frame(line.body))
-        if isinstance(event, ON_CARD):
+        if kind in ON_CARD:
             self.card_changed = True
-        elif isinstance(event, (MemberLeft, MemberKicked)):
+        elif kind in GONE:
+            assert isinstance(event, MemberLeft | MemberKicked)
             self._opening = None  # who comes back in this turn must not hear of its own going
             number = room.presence.sockets.get(event.user_id)
             if number is not None:
-                self._departures.append(partial(self._part, event.user_id, number, GONE[type(event)]))
+                self._departures.append(partial(self._part, event.user_id, number, GONE[kind]))
 
     def _part(self, user_id: int, number: int, code: int) -> None:
         peer = self._audience.of(user_id)
@@ -108,10 +109,10 @@ class Turn:
     # ---- what is answered ----
 
     def answer(self, room: Room, envelope: Envelope, seq: int | None) -> None:
-        reply, cid = envelope.reply, envelope.cid
+        reply = envelope.reply
         if isinstance(reply, asyncio.Future):
             self.script.append(Reply(reply, envelope.view(room) if envelope.view else seq))
-        elif reply is not None and cid is not None:
+        elif reply is not None and (cid := envelope.cid) is not None:
             self.script.append(Whisper(reply, wire.ack(cid, seq)))
         if self._departures:
             self.script.extend(self._departures)

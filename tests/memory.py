@@ -9,7 +9,7 @@ from typing import Any
 from axenix.actor import RoomActor
 from axenix.audience import Peer
 from axenix.errors import Fenced, Refused
-from axenix.lines import Claim, Line, Writing, tombstone
+from axenix.lines import Claim, Journal, Line, Then, Writing, tombstone
 from axenix.room import commands as c
 from axenix.room.moment import Moment
 from axenix.room.permits import Who
@@ -17,15 +17,16 @@ from axenix.room.state import Law, found, freeze
 from axenix.rooms import Rooms
 
 
-class MemoryJournal:
+class MemoryJournal(Journal):
+    refusal: str | None = None
+
     def __init__(self) -> None:
-        self.refusal: str | None = None
         self.lines: list[Line] = []
         self.frozen, self.frozen_seq = freeze(found("stage", "Stage", (1, "Olga", None), "e" * 32)), 0
         self.term = 0
         self.floor = 1
         self.stalled = False
-        self.waiting: list[tuple[asyncio.Future[None], int, Writing]] = []
+        self.waiting: list[tuple[Then, int, Writing]] = []
 
     async def claim(self, room: int) -> Claim:
         self.term += 1
@@ -35,21 +36,19 @@ class MemoryJournal:
         await asyncio.sleep(0)
         return [line for line in self.lines[seq:][:limit] if upto is None or line.seq <= upto]
 
-    def append(self, room: int, term: int, writing: Writing) -> asyncio.Future[None]:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.waiting.append((future, term, writing))
+    def write(self, room: int, term: int, writing: Writing, then: Then) -> None:
+        self.waiting.append((then, term, writing))
         if not self.stalled:
             asyncio.get_running_loop().call_soon(self.commit)
-        return future
 
     def release(self, room: int, term: int) -> None:
         """There is nothing here that a claim would hold."""
 
     def commit(self) -> None:
         waiting, self.waiting = self.waiting, []
-        for future, term, writing in waiting:
+        for then, term, writing in waiting:
             if term != self.term:
-                future.set_exception(Fenced())
+                then(Fenced())
                 continue
             for line in writing.lines:
                 assert line.seq == len(self.lines) + 1
@@ -59,12 +58,12 @@ class MemoryJournal:
                 self.lines.append(line)
             if writing.checkpoint:
                 self.frozen, self.frozen_seq = writing.checkpoint.frozen, writing.checkpoint.seq
-            future.set_result(None)
+            then(None)
 
     def fail(self, reason: str) -> None:
         waiting, self.waiting = self.waiting, []
-        for future, _, _ in waiting:
-            future.set_exception(Refused(reason))
+        for then, _, _ in waiting:
+            then(Refused(reason))
 
 
 class Ear:

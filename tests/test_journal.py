@@ -177,6 +177,42 @@ async def test_all_rooms_that_wait_share_one_commit(tmp_path: Path, lasting_log:
         assert commits_in_log(tmp_path) == before + 1
 
 
+async def test_what_comes_one_by_one_without_a_break_shares_one_commit_too(tmp_path: Path, lasting_log: None) -> None:
+    async with opened(tmp_path) as store:
+        rooms = [await store.claimed(f"room-{n}") for n in range(20)]
+        before, appended = commits_in_log(tmp_path), []
+        for room, claim in rooms:
+            appended.append(store.journal.append(room, claim.term, some(1, 1)))
+            await asyncio.sleep(0)
+        await asyncio.gather(*appended)
+        assert commits_in_log(tmp_path) == before + 1
+
+
+async def test_a_stream_that_never_breaks_holds_no_commit_up(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        room, claim = await store.claimed()
+        first, until, seq = store.journal.append(room, claim.term, some(1, 1)), time.monotonic() + 5, 1
+        while not first.done() and time.monotonic() < until:
+            seq += 1
+            store.journal.append(room, claim.term, some(seq, seq))
+            await asyncio.sleep(0)
+        assert first.done()
+
+
+async def test_one_who_stumbles_over_a_commit_does_not_keep_the_others_from_hearing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture,
+) -> None:
+    def stumble(failure: Exception | None) -> None:
+        raise RuntimeError("on purpose")
+
+    async with opened(tmp_path) as store:
+        (one, its), (other, others) = await store.claimed("one"), await store.claimed("other")
+        store.journal.write(one, its.term, some(1, 1), stumble)
+        await store.journal.append(other, others.term, some(1, 1))
+        await store.journal.append(one, its.term, some(2, 2))
+    assert "on purpose" in caplog.text
+
+
 async def test_lines_alone_are_one_statement(tmp_path: Path) -> None:
     statements: list[str] = []
     async with opened(tmp_path) as store:

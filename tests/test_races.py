@@ -25,7 +25,7 @@ from shuffled_loop import Deadlock, play
 
 from axenix.actor import Ended, RoomActor
 from axenix.errors import Close, Refused
-from axenix.lines import Claim, Writing
+from axenix.lines import Claim, Then, Writing
 from axenix.room import commands as c
 from axenix.room.permits import Who
 from axenix.room.state import Law, present, snapshot
@@ -113,13 +113,12 @@ class Journal(MemoryJournal):
         self.is_void = False
         return await super().claim(room)
 
-    def append(self, room: int, term: int, writing: Writing) -> asyncio.Future[None]:
+    def write(self, room: int, term: int, writing: Writing, then: Then) -> None:
         if term == self.term and (self.is_void or self.refusal):
             self.is_void = True
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            future.set_exception(Refused(self.refusal or "storage_unavailable"))
-            return future
-        return super().append(room, term, writing)
+            asyncio.get_running_loop().call_soon(then, Refused(self.refusal or "storage_unavailable"))
+        else:
+            super().write(room, term, writing, then)
 
     def fail(self, reason: str) -> None:
         self.is_void = self.is_void or bool(self.waiting)

@@ -1,4 +1,4 @@
-"""What happened in the rooms, in order, and each room as it was at a checkpoint. Implements `axenix.lines.Journal`.
+"""What happened in the rooms, in order, and each room as it was at a checkpoint.
 
 All that rooms hand over while one commit runs goes into the next. Who may write a room, and that its lines have no
 hole, is held in memory: there is one process. Knows lines and cards, not what they mean.
@@ -7,6 +7,7 @@ hole, is held in memory: there is one process. Knows lines and cards, not what t
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,10 +15,12 @@ from functools import lru_cache
 from typing import Any
 
 from axenix.errors import Fenced, Refused
-from axenix.lines import Checkpoint, Claim, Kind, Line, Writing
+from axenix.lines import Checkpoint, Claim, Journal, Kind, Line, Then, Writing
 from axenix.store.catalogue import CARD, card_values
 from axenix.store.database import Database
 from axenix.store.writer import Job
+
+log = logging.getLogger(__name__)
 
 ROWS = 256
 """Lines in one statement; SQLite keeps 128 such statements prepared."""
@@ -89,10 +92,10 @@ class Batch(Job):
         """Of all lines, one after the other."""
         self._others: list[tuple[str, tuple[Any, ...]]] = []
         """Further statements, with their values."""
-        self._waiting: list[tuple[Held, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[Held, Then]] = []
 
-    def add(self, room: int, held: Held, writing: Writing, future: asyncio.Future[None]) -> None:
-        self._waiting.append((held, future))
+    def add(self, room: int, held: Held, writing: Writing, then: Then) -> None:
+        self._waiting.append((held, then))
         self.events += len(writing.lines)
         for line in writing.lines:
             self._values += room, line.seq, int(line.kind), line.body, line.aside
@@ -131,20 +134,17 @@ class Batch(Job):
         self.settled.set()
         if refusal is None and self._moves_floor:
             self._on_floor()
-        for held, future in self._waiting:
-            if refusal is not None:
-                held.is_void = True
-            if future.done():
-                continue  # whoever appended has gone
-            if refusal is None:
-                future.set_result(None)
-            else:
-                future.set_exception(Refused(refusal))
+        for held, then in self._waiting:
+            held.is_void = held.is_void or refusal is not None
+            try:
+                then(None if refusal is None else Refused(refusal))
+            except Exception:  # a fault of one room's; the others are told all the same
+                log.exception("room %d: could not go on after a commit", held.room)
         if refusal is None and self._on_durable is not None:
             self._on_durable({held.room for held, _ in self._waiting})
 
 
-class SqliteJournal:
+class SqliteJournal(Journal):
     def __init__(self, database: Database) -> None:
         self._database = database
         self._loop = asyncio.get_running_loop()
@@ -182,29 +182,27 @@ class SqliteJournal:
         if held is not None and held.term == term:
             del self._held[room]
 
-    def append(self, room: int, term: int, writing: Writing) -> asyncio.Future[None]:
-        """See `Journal.append`. After a refusal, all further appends are refused until the room is claimed again."""
-        future: asyncio.Future[None] = self._loop.create_future()
+    def write(self, room: int, term: int, writing: Writing, then: Then) -> None:
+        """See `Journal.write`. After a refusal, everything further is refused until the room is claimed again."""
         held, refusal = self._held.get(room), self.refusal
         if held is None or held.term != term:
-            future.set_exception(Fenced())
+            self._loop.call_soon(then, Fenced())
         elif refusal is not None or held.is_void:
             held.is_void = True
-            future.set_exception(Refused(refusal or "storage_unavailable"))
+            self._loop.call_soon(then, Refused(refusal or "storage_unavailable"))
         elif not held.is_followed_by(writing.lines):
             held.is_void = True
-            future.set_exception(ValueError(f"room {room}: these lines do not follow line {held.head}"))
+            self._loop.call_soon(then, ValueError(f"room {room}: these lines do not follow line {held.head}"))
         else:
-            self._join_batch(room, held, writing, future)
-        return future
+            self._join_batch(room, held, writing, then)
 
-    def _join_batch(self, room: int, held: Held, writing: Writing, future: asyncio.Future[None]) -> None:
+    def _join_batch(self, room: int, held: Held, writing: Writing, then: Then) -> None:
         batch = self._batch
         if batch is not None and not batch.is_taken:
-            batch.add(room, held, writing, future)
+            batch.add(room, held, writing, then)
             return
         batch = self._batch = Batch(self._database.sweeper.wake, self.on_durable)
-        batch.add(room, held, writing, future)
+        batch.add(room, held, writing, then)
         self._database.add(batch)
 
     async def flushed(self) -> None:

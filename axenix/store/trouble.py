@@ -60,6 +60,10 @@ class Trouble:
         """The process must not go on without this task."""
         task.add_done_callback(self._heed)
 
+    def stopped(self, bug: BaseException) -> None:
+        log.error("the storage has stopped working", exc_info=bug)
+        self.end(f"the storage has stopped working: {bug!r}", FAILED)
+
     def end(self, message: str, code: int) -> None:
         if not self.is_fatal:
             self.is_fatal = True
@@ -73,5 +77,4 @@ class Trouble:
 
     def _heed(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
-            log.error("the storage has stopped working", exc_info=error)
-            self.end(f"the storage has stopped working: {error!r}", FAILED)
+            self.stopped(error)

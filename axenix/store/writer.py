@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
@@ -27,6 +28,10 @@ T = TypeVar("T")
 PROBE_SECONDS = 0.5
 PROBE_BYTES = 64 * 1024
 """The probe asks for some room, so that writing does not begin again only to fail with the first message."""
+CALM = 3
+"""Passes of the event loop that bring nothing more to write."""
+GATHERING_SECONDS = 0.002
+"""How long a commit waits at most for such a calm: else the first of many goes alone, and the others wait for it."""
 STALLED_SECONDS = 10.0
 """A commit that takes longer keeps nobody waiting any more: who comes now is refused."""
 
@@ -178,6 +183,14 @@ class Writer:
         finally:
             self._busy_since = self._compacting = None
 
+    async def _gather(self) -> None:
+        """What comes together is written together. Half as many commits for a crowd; some 20 µs for one alone."""
+        until, calm, waiting = time.monotonic() + GATHERING_SECONDS, 0, -1
+        while calm < CALM and time.monotonic() < until:
+            before, waiting = waiting, sum([1 + job.events for job in self._jobs])
+            calm = calm + 1 if waiting == before else 0
+            await asyncio.sleep(0)
+
     def _take(self) -> list[Job]:
         jobs, self._jobs = self._jobs, []
         for job in jobs:
@@ -185,8 +198,9 @@ class Writer:
         return jobs
 
     async def _write_group(self) -> None:
-        group = self._take()
-        self._busy_since = began = self._loop.time()
+        await self._gather()
+        group, began = self._take(), time.perf_counter()
+        self._busy_since = self._loop.time()
         try:
             rows = await in_thread(self._connection, partial(commit, group))
         except Exception as error:
@@ -194,13 +208,19 @@ class Writer:
             return
         finally:
             self._busy_since = None
-        self._tally.commits.add(self._loop.time() - began)
+        self._tally.commits.add(time.perf_counter() - began)
         self._tally.batches.add(sum([job.events for job in group]))
         self._wal.grew(rows)
         if any(job.leaves_traces for job in group):
             await self._wal.wipe()
-        for job in group:
-            job.settle(None)
+        self._loop.call_soon(self._settle, group)  # after the next commit has begun, so that it runs meanwhile
+
+    def _settle(self, group: list[Job]) -> None:
+        try:
+            for job in group:
+                job.settle(None)
+        except Exception as bug:
+            self._trouble.stopped(bug)
 
     def _refuse(self, group: list[Job], error: Exception) -> None:
         """Those who wait already are refused too: some of them build on what has just failed."""

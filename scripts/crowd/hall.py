@@ -37,6 +37,8 @@ class Hall:
         self._filling = b"x" * max(0, size - 20)
         self._by_fd: dict[int, Peer] = {}
         self._epoll = select.epoll()
+        self._buffer = memoryview(bytearray(CHUNK))
+        """One for all: a new one for each piece that comes costs more than all that is done with the piece."""
         self._agenda: list[tuple[float, int, Callable[[], float | None]]] = []
         """Heap of (when, tie-breaker, what, which answers with the time until it is due again)."""
         self._number = 0
@@ -161,10 +163,10 @@ class Hall:
                 if not peer.unsent:
                     self._epoll.modify(fd, select.EPOLLIN)
             if event & ~select.EPOLLOUT:
-                chunk = plug.recv(CHUNK)
-                if not chunk:
+                size = plug.recv_into(self._buffer)
+                if not size:
                     raise ConnectionError("the connection ended")
-                peer.feed(chunk, time.monotonic_ns())
+                peer.feed(bytes(self._buffer[:size]), time.monotonic_ns())
                 if peer.heard and self.measuring and self._window:
                     times, peer.heard = peer.heard, 0
                     self.say(peer, times)
