@@ -8,7 +8,9 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import aiosqlite
@@ -559,6 +561,26 @@ async def test_much_is_moved_without_waiting_for_the_moment(tmp_path: Path, monk
         for n in range(10):
             await store.people.create(f"unmistakable {n}")
         await until(lambda: b"unmistakable 9" in (tmp_path / "axenix.db").read_bytes())
+
+
+async def test_on_a_slow_disk_checkpoints_leave_the_commits_nine_tenths_of_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real, moved = wal.move, []
+
+    def slowly(db: sqlite3.Connection) -> wal.Progress:
+        moved.append(time.monotonic())
+        time.sleep(0.04)
+        return real(db)
+
+    monkeypatch.setattr(wal, "MUCH", 1)
+    monkeypatch.setattr(wal, "move", slowly)
+    async with opened(tmp_path) as store:
+        until_then = time.monotonic() + 1.2
+        while time.monotonic() < until_then:
+            await store.people.create("Ann")
+    assert 2 <= len(moved) <= 4
+    assert all(later - earlier >= 0.4 for earlier, later in pairwise(moved))
 
 
 async def test_a_long_log_is_cut_once_nobody_reads_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -19,6 +20,8 @@ from axenix.store.trouble import Trouble
 MUCH = 1000
 """Changed rows, each of which may have put two or three pages into the log."""
 MOMENT = 1.0
+SHARE = 10
+"""A checkpoint is followed by so many times its length without one: on a slow disk it holds up every commit."""
 LONG = (64 << 20) // 4096
 """Pages in the log, after which it is cut even if that takes a while."""
 PATIENCE_MS = 50
@@ -82,7 +85,9 @@ class Wal:
                     await self._much.wait()
             self._some.clear()
             self._much.clear()
+            began = time.monotonic()
             await self._checkpoint()
+            await asyncio.sleep(min(SHARE * (time.monotonic() - began), MOMENT))
 
     async def _checkpoint(self) -> None:
         had_traces, self._has_traces = self._has_traces, False

@@ -19,6 +19,7 @@ from crowd.servers import Server
 
 ALL = ("axenix", "sketch", "socketify", "ws", "socket.io", "starlette")
 OURS = ("axenix",)
+DURABLE = ("axenix", "sketch")
 STAYERS, ABSENT, MISSED = 100, 500, 2000
 TIMES = 40
 PAGE = 50
@@ -39,6 +40,7 @@ class Case:
 
 WINDOW = 8
 FAN_OUT = Plan(peers=100, talkers=20, window=WINDOW)
+MUCH = replace(FAN_OUT, window=24)
 LATENCY = ("latency_ms", "p99")
 CASES = {
     "talk": Case("10 in a room, all talking", Plan(peers=10, talkers=10, window=WINDOW)),
@@ -53,7 +55,8 @@ CASES = {
                        ("joining_seconds",), "s", OURS),
     "idle": Case("5000 connected, in 50 rooms, nothing said", Plan(rooms=50, peers=100, talkers=0),
                  ("server", "kb_per_peer"), "KB a connection", OURS),
-    "slow-disk": Case("fan-out with 5 ms more for every fsync", FAN_OUT, servers=("axenix", "sketch"), slow_disk=True),
+    "fan-out-24": Case("the same, each with 24 under way: nobody waits for the disk", MUCH, servers=DURABLE),
+    "slow-disk": Case("that with 5 ms more for every fsync", MUCH, servers=DURABLE, slow_disk=True),
 }
 GROWTH = {
     **{f"{peers} peers": Plan(peers=peers, talkers=min(20, peers), window=WINDOW) for peers in (2, 10, 50, 200, 500)},
