@@ -307,6 +307,26 @@ async def test_an_upload_is_forgotten_when_its_time_is_over(fresh: tuple[Party, 
     assert not kept(server.data_dir)
 
 
+async def test_a_recording_outlives_an_upload_that_a_crash_left_half_noted(fresh: tuple[Party, ServerProcess]) -> None:
+    party, server = fresh
+    paths = [await create(party, party.gus, 1000) for _ in range(2)]
+    for path in paths:
+        await patch(party.gus, path, 0, webm(1000))
+    await server.kill()
+    for path, change in zip(paths, ('"done":false', '"done":false,"expires":1000000000.0'), strict=True):
+        about = server.data_dir / "uploads" / f"{path.rpartition('/')[2]}.json"
+        before = about.read_text()
+        about.write_text(before.replace('"done":true', change))
+        assert before != about.read_text()
+    await server.start()
+    assert (await tus(party.gus, "DELETE", paths[0])).status == 204
+    await asyncio.sleep(0.5)
+    assert not kept(server.data_dir, ["uploads"])
+    for recording in await recordings(party):
+        assert (await fetch(party.api, recording["file_url"])).status == 200
+    assert len(await recordings(party)) == 2
+
+
 def test_the_client_writes_metadata_as_we_do() -> None:
     assert creation.encode_metadata({"title": "x".encode()}) == metadata(title="x")
 

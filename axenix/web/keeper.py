@@ -17,7 +17,7 @@ from axenix.rooms import clock
 from axenix.store.files import Leftover, at_the_disk, names, remove
 from axenix.web.house import House
 from axenix.web.pieces import forget_all
-from axenix.web.recordings import forget
+from axenix.web.recordings import forget, names_in
 
 log = logging.getLogger(__name__)
 
@@ -80,16 +80,5 @@ async def away_with(house: House, leftover: Leftover) -> None:
             await at_the_disk(remove, folder / name)
     unfinished = {partial.name for partial in house.partials.all() if not partial.done}
     for slug, found in leftover.records.items():
-        for name in found - unfinished - await recorded(house, slug):
+        for name in found - unfinished - await names_in(house, slug):
             await at_the_disk(house.files.remove_record, slug, name)
-
-
-async def recorded(house: House, slug: str) -> set[str]:
-    try:
-        known: set[str] = await house.rooms.read(
-            slug, lambda room: {each.name for each in room.recordings.values()})
-        return known
-    except Refused as refused:
-        if refused.reason == "room_not_found":
-            return set()
-        raise

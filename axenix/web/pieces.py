@@ -180,17 +180,20 @@ async def become_recording(house: House, person: Person, partial: Partial) -> No
     place, draft = house.files.record(slug, name), house.partials.bytes_of(partial)
     if draft.exists():
         await at_the_disk(put, draft, place)
-    names = await house.rooms.read(slug, lambda room: {each.name for each in room.recordings.values()})
-    if name not in names:
+    if name not in await recordings.names_in(house, slug):
         await recordings.add(house, slug, person, AddRecording(
             partial.title, partial.duration_sec, partial.offset, partial.mime, partial.sha256, name,
             recordings.end_of(name)))
 
 
 async def forget(house: House, partial: Partial) -> None:
+    """With its file; but not when the room knows that one, which a crash may have kept from being noted here."""
+    name = None if partial.done else partial.name
+    if name is not None and name in await recordings.names_in(house, partial.slug):
+        name = None
     await at_the_disk(house.partials.remove, partial)
-    if partial.name and not partial.done:
-        await at_the_disk(house.files.remove_record, partial.slug, partial.name)
+    if name is not None:
+        await at_the_disk(house.files.remove_record, partial.slug, name)
 
 
 async def forget_all(house: House, which: Callable[[Partial], bool]) -> None:

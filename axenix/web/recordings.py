@@ -127,6 +127,17 @@ async def standing_and_size(house: House, slug: str, person: Person) -> tuple[in
     return (await house.rooms.open(slug)).number, recorded
 
 
+async def names_in(house: House, slug: str) -> set[str]:
+    """The files that this room knows; none where there is no such room."""
+    try:
+        known: set[str] = await house.rooms.read(slug, lambda room: {each.name for each in room.recordings.values()})
+        return known
+    except Refused as refused:
+        if refused.reason == "room_not_found":
+            return set()
+        raise
+
+
 def must_fit(house: House, slug: str, number: int, recorded: int, more: int) -> None:
     """Raises Refused("quota_exceeded"). What is still arriving counts, in one piece or in many."""
     quota = house.config.room_quota_mb * MIB
