@@ -74,11 +74,19 @@ async def watch(app: web.Application) -> AsyncIterator[None]:
         erasure.go_on(house), metrics.feel_lag(house.tally),
     )
     async with hooks.telling(house):
-        tasks = [asyncio.create_task(each) for each in work]
+        tasks = [asyncio.create_task(each, name=getattr(each, "__qualname__", None)) for each in work]
+        for task in tasks:
+            task.add_done_callback(heed)
         yield
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def heed(task: asyncio.Task[None]) -> None:
+    """What should never end has: nobody else would hear of it before the server ends."""
+    if not task.cancelled() and (bug := task.exception()) is not None:
+        log.error("%s has stopped, until the server is started again", task.get_name(), exc_info=bug)
 
 
 async def drain(app: web.Application) -> None:

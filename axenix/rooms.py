@@ -113,6 +113,8 @@ class Rooms:
                 await self.open(slug)
             except Refused as refused:
                 log.warning("room %s could not be opened: %s", slug, refused.reason)
+            except Exception:  # what one room has kept cannot be read; the others are woken all the same
+                log.exception("room %s could not be opened", slug)
 
     # ---- asking ----
 

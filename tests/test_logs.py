@@ -165,6 +165,20 @@ async def test_a_fault_has_the_same_id_in_its_answer_and_in_its_line(
     assert (line["status"], line["reason"]) == (500, "internal") and "hidden" not in stream.getvalue()
 
 
+async def test_what_goes_on_by_itself_does_not_stop_in_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(house: object, now: float) -> list[str]:
+        raise RuntimeError("a fault on purpose")
+
+    monkeypatch.setattr("axenix.web.keeper.rooms_with_expired", breaks)
+    stream = io.StringIO()
+    with Log("json", "info", stream):
+        async with party_inside(tmp_path, Config(data_dir=tmp_path / "data")):
+            pass
+    (line,) = [each for each in events(stream.getvalue().splitlines()) if each["level"] == "error"]
+    assert line["event"] == "keep has stopped, until the server is started again"
+    assert "a fault on purpose" in str(line["trace"])
+
+
 @pytest.mark.alone
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes of this size are Linux's and macOS's")
 async def test_a_server_whose_log_nobody_reads_goes_on_and_ends_in_time(tmp_path: Path) -> None:

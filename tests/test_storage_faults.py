@@ -20,7 +20,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from store_kit import Store, chat, deletion, event, opened, some, until
+from store_kit import EPOCH, Store, chat, deletion, event, opened, some, until
 
 from axenix.__main__ import serve
 from axenix.client import Api, Connection, Person
@@ -28,6 +28,8 @@ from axenix.client import Refused as ToldNo
 from axenix.config import Config
 from axenix.errors import CannotStart, Refused
 from axenix.lines import Line, Writing
+from axenix.room.state import Law, found, freeze
+from axenix.rooms import Rooms
 from axenix.store import writer
 
 # ---- a file system with faults ---------------------------------------------------------------------------------------
@@ -382,3 +384,13 @@ async def test_a_flipped_byte_in_any_page_is_found_or_does_no_harm(
     assert pages > 20
     if place == "in its head":
         assert found >= pages * 0.6, f"only {found} of {pages} were found"
+
+
+async def test_a_room_that_cannot_be_read_keeps_no_other_asleep(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await store.room("broken", frozen=b"{}")
+        await store.room("whole", frozen=freeze(found("whole", "Whole", (1, "Owner", None), EPOCH)))
+        await store.in_writer(lambda db: db.execute("UPDATE rooms SET awake = 1").rowcount)
+        rooms = Rooms(store.journal, store.catalogue, Law(), retention=0)
+        await rooms.wake_the_inhabited()
+        assert [actor.slug for actor in rooms.awake()] == ["whole"]
