@@ -25,12 +25,13 @@ import pytest
 from aiohttp import web
 from harness import RATES_OFF, ROOT, ServerProcess
 from living import Party
-from store_kit import NOW, Store, opened, some
+from store_kit import NOW, Store, opened, some, stalled
 
 from axenix.client import Api
 from axenix.lines import Writing, write_line
 from axenix.room.events import ChatDeleted, Entry
-from axenix.store.outbox import Outbox
+from axenix.store.outbox import Outbox, Parcel, ask_for_replay
+from axenix.store.outbox import dead_letters as dead_letters_of
 from axenix.web import hooks
 from axenix.web.hooks import Hooks
 
@@ -258,6 +259,24 @@ async def test_a_mark_that_comes_late_does_not_change_what_is_tried_again(tmp_pa
         await outbox.delivered({room: 5})
         following = await outbox.next(room, 0)
         assert following is not None and (following.first, following.last, following.failing_since) == (6, 9, None)
+
+
+async def test_letters_that_are_asked_for_one_after_the_other_are_all_sent_again(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        outbox, room = Outbox(store.database, tmp_path), await store.room()
+        for seq in range(1, 5):
+            await outbox.died(Parcel(room, "room", "", seq, seq, []), "a no", NOW)
+        letters = dead_letters_of(tmp_path)
+        ask_for_replay(tmp_path, letters[:1])
+        ask_for_replay(tmp_path, letters[1:2])
+        with stalled(store) as go_on:
+            taking = asyncio.create_task(outbox.take_requests())
+            await asyncio.sleep(0.05)
+            ask_for_replay(tmp_path, letters[2:3])
+            go_on()
+            assert await taking == [room, room]
+        assert await outbox.take_requests() == [room] and await outbox.take_requests() == []
+        assert await store.sql("SELECT id FROM dead_letters WHERE replay") == [(each.id,) for each in letters[:3]]
 
 
 async def test_what_happens_just_as_a_room_s_task_ends_is_told(tmp_path: Path, receiver: Receiver) -> None:

@@ -146,16 +146,19 @@ class Outbox:
 
     async def take_requests(self) -> list[int]:
         """The rooms with letters that somebody wants sent again since the last look."""
-        if not self._request.exists():
-            return []
-        wanted = [int(word) for word in self._request.read_text(encoding="ascii").split()]
+        taken = self._request.with_name(f"{REPLAY}.taken")  # so that a wish that comes meanwhile is not lost with it
+        if not taken.exists():  # if it is there, a crash has left it
+            if not self._request.exists():
+                return []
+            self._request.replace(taken)
+        wanted = numbers_in(taken)
 
         def work(db: sqlite3.Connection) -> list[int]:
             rows = [db.execute("UPDATE dead_letters SET replay = 1 WHERE id = ? RETURNING room", (number,)).fetchall()
                     for number in wanted]
             return [room for some in rows for room, in some]
         rooms = await self._database.write(work)
-        self._request.unlink(missing_ok=True)
+        taken.unlink(missing_ok=True)
         return rooms
 
 
@@ -201,4 +204,13 @@ def dead_letters(folder: Path) -> list[Letter]:
 
 def ask_for_replay(folder: Path, letters: list[Letter]) -> None:
     """The server looks every few seconds; one that does not run, when it starts."""
-    write_whole(folder / REPLAY, " ".join(str(letter.id) for letter in letters).encode())
+    request = folder / REPLAY
+    wanted = {letter.id for letter in letters} | set(numbers_in(request))
+    write_whole(request, " ".join(str(number) for number in sorted(wanted)).encode())
+
+
+def numbers_in(request: Path) -> list[int]:
+    try:
+        return [int(word) for word in request.read_text(encoding="ascii").split()]
+    except FileNotFoundError:
+        return []
