@@ -332,7 +332,10 @@ def test_the_client_writes_metadata_as_we_do() -> None:
 
 
 async def test_nobody_begins_more_uploads_than_anybody_needs(party: Party) -> None:
-    paths = [await create(party, party.gus, 1000) for _ in range(20)]
+    paths = [await create(party, party.gus, 1000) for _ in range(10)]
+    place = f"/api/recordings/{party.slug}/tus"
+    many = await asyncio.gather(*(tus(party.gus, "POST", place, Upload_Length="1000") for _ in range(30)))
+    assert sorted(each.status for each in many) == [201] * 10 + [413] * 20
     more = await tus(party.gus, "POST", f"/api/recordings/{party.slug}/tus", Upload_Length="1000")
     assert more.reason == (413, "quota_exceeded")
     assert (await tus(party.gus, "DELETE", paths[0])).status == 204

@@ -68,5 +68,5 @@ class Uploads:
         return sum(draft.size for draft in self._arriving.get(slug, ()))
 
     def turn(self, what: str) -> asyncio.Lock:
-        """Whoever replaces a file and removes the one before does so alone."""
+        """Whoever looks first and then changes what was looked at does so alone."""
         return self._turns.setdefault(what, asyncio.Lock())

@@ -59,12 +59,12 @@ def new_key() -> str:
 async def create(request: web.Request) -> web.Response:
     person, house = await user(request), house_of(request)
     wanted = await body(request, NewRoom, person)
-    limit = house.config.rooms_per_user
-    if limit and await house.catalogue.count_of(person.id) >= limit:
-        raise Refused("quota_exceeded", f"At most {limit} rooms a user (AXENIX_ROOMS_PER_USER); delete one first.")
-    room = founded(wanted, person)
-    room_id = await house.catalogue.create(
-        room.slug, person.id, clock().iso, room.epoch, card_of(room), freeze(room))
+    limit, room = house.config.rooms_per_user, founded(wanted, person)
+    async with house.uploads.turn(f"rooms of {person.id}"):  # or of many at once each would count none of the others
+        if limit and await house.catalogue.count_of(person.id) >= limit:
+            raise Refused("quota_exceeded", f"At most {limit} rooms a user (AXENIX_ROOMS_PER_USER); delete one first.")
+        room_id = await house.catalogue.create(
+            room.slug, person.id, clock().iso, room.epoch, card_of(room), freeze(room))
     listed = await house.catalogue.find(room.slug)
     if listed is None or listed.id != room_id:
         raise Refused("room_not_found")  # deleted again already

@@ -82,10 +82,11 @@ async def create(request: web.Request) -> web.StreamResponse:
     if limit is not None and length > limit:
         raise too_large(limit)
     recordings.must_fit(house, slug, room, recorded, length)
-    if sum(each.user_id == person.id and not each.done for each in house.partials.all()) >= UNFINISHED:
-        raise Refused("quota_exceeded", f"At most {UNFINISHED} unfinished uploads of one person; give some up.")
     await at_the_disk(house.files.must_fit, length)
-    await at_the_disk(house.partials.add, partial)
+    async with house.uploads.turn(f"uploads of {person.id}"):  # or of many at once each would count none of the others
+        if sum(each.user_id == person.id and not each.done for each in house.partials.all()) >= UNFINISHED:
+            raise Refused("quota_exceeded", f"At most {UNFINISHED} unfinished uploads of one person; give some up.")
+        await at_the_disk(house.partials.add, partial)
     if request.headers.get("Content-Type") == STREAM:
         await receive(request, house, person, partial)
     return told(partial, 201, {"Location": place(request, partial)})
