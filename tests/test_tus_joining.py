@@ -124,6 +124,7 @@ async def test_only_ones_own_complete_parts_are_joined(party: Party) -> None:
     nonsense = await tus(party.gus, "POST", place, Upload_Length="5", Upload_Concat="half")
     assert nonsense.reason == (422, "bad_payload")
     assert (await join(party, party.gus, mine)).status == 201 and len(await recordings(party)) == 1
+    assert (await join(party, party.ada, mine)).reason == (404, "recording_not_found")
 
 
 async def test_what_is_joined_and_is_no_recording_is_refused(party: Party, data: Path) -> None:  # noqa: F811

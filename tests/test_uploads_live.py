@@ -9,6 +9,8 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import aiohttp
 import pytest
@@ -16,6 +18,9 @@ from harness import ServerProcess
 from uploading import BOUNDARY, WEBM, kept, part, picture, post, send, webm
 
 from axenix.client import Api, Person
+from axenix.tally import Tally
+from axenix.web.house import HOUSE
+from axenix.web.uploads import PIECE, Body, BrokenOff
 
 pytestmark = pytest.mark.timeout(180)
 SIZE = 300 << 20
@@ -147,3 +152,17 @@ async def test_a_polite_end_waits_for_no_upload_and_leaves_nothing_of_it(server:
     with pytest.raises(aiohttp.ClientError):
         await uploading
     assert kept(server.data_dir) == []
+
+
+async def test_a_body_that_nobody_wants_any_more_ends_however_fast_it_comes() -> None:
+    class Torrent:
+        async def readany(self) -> bytes:
+            return bytes(PIECE)
+
+    request: Any = SimpleNamespace(headers={}, content=Torrent(), app={HOUSE: SimpleNamespace(tally=Tally())})
+    body, pieces = Body(request), 0
+    with pytest.raises(BrokenOff):
+        async for _ in body.pieces():
+            body.stop()
+            pieces += 1
+            assert pieces == 1

@@ -32,9 +32,9 @@ def parts_of(said: str, slug: str) -> list[str]:
     return names
 
 
-def name_of(names: list[str]) -> str:
-    """The same parts make the same whole: whoever has not heard the answer asks again."""
-    return hashlib.sha256(" ".join(names).encode()).hexdigest()[:32]
+def name_of(whole: Partial, names: list[str]) -> str:
+    """The same parts make the same whole, for whose they are: whoever has not heard the answer asks again."""
+    return hashlib.sha256(f"{whole.room} {whole.user_id} {' '.join(names)}".encode()).hexdigest()[:32]
 
 
 async def join(house: House, person: Person, whole: Partial, names: list[str]) -> Partial:

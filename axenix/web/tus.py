@@ -97,7 +97,7 @@ async def conclude(request: web.Request, room: int, person: Person) -> web.Strea
     house, slug = house_of(request), slug_of(request)
     names = parts_of(request.headers["Upload-Concat"], slug)
     whole = described(request, slug, room, person, 0)
-    whole.id = name_of(names)
+    whole.id = name_of(whole, names)
     whole = await join(house, person, whole, names)
     return told(whole, 201, {"Location": place(request, whole)})
 

@@ -72,9 +72,11 @@ class Body:
 
     async def _some(self, piece: bytearray) -> bool:
         """Progress, or the end."""
+        if self._is_over:
+            raise TimeoutError("nobody wants the rest")
         due = len(piece) + PROGRESS
         try:
-            async with asyncio.timeout(0 if self._is_over else PATIENCE) as self._patience:
+            async with asyncio.timeout(PATIENCE) as self._patience:
                 while len(piece) < due:
                     chunk = await self._content.readany()
                     if not chunk:
