@@ -34,7 +34,7 @@ export function stay({
   const tell = (/** @type {string} */ key, /** @type {string[]} */ ...args) => call?.say({ key, args });
   const remember = rememberer(slug, visited);
   const changed = () => (drawing ??= setTimeout(draw, FRAME)); // what happens together is seen together
-  const forget = watchDevices(devices, media, tell, changed);
+  const unwatch = watchDevices(devices, media, tell, changed);
   const session = new Session({
     slug, api, identity, media, rtc, inviteKey,
     hooks: { changed, notice: (notice) => call?.say(notice), ended },
@@ -54,6 +54,10 @@ export function stay({
     return call.element;
   });
   problems.forEach((key) => tell(key));
+  const forget = () => {
+    unwatch();
+    call = null; // what still happens is not drawn over the page that follows
+  };
   return { session, forget };
 }
 

@@ -184,6 +184,8 @@ async def test_rooms_one_was_in_are_listed_until_they_are_removed_or_gone(window
         await ann.enter(f"/r/{room['slug']}", "Ann", mic=False, cam=False)
         await ann.part("leave").click()
         await ann.part("message").wait_for()
+        await ann.page.wait_for_timeout(100)
+        assert await ann.page.title() == "Axenix Conference", "what goes on in the room left is drawn no more"
 
     async def listed() -> list[str]:
         await ann.page.goto(windows.url)
