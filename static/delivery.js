@@ -105,9 +105,10 @@ export class Delivery {
 
   /** @param {unknown} error */
   async #failed(error) {
-    if (!(error instanceof ApiError)) throw error;
+    const refused = error instanceof ApiError;
+    if (!refused) console.error(`The recording ${this.kept.id}:`, error); // the person may try again all the same
     this.#offset = null;
-    this.#trouble = { reason: error.reason, final: !passes(error) };
+    this.#trouble = { reason: refused ? error.reason : "recording_torn", final: !passes(error) };
     this.#poked = false;
     this.#changed();
     if (!this.#over) await this.#wait(this.#trouble.final ? null : this.#backoff.next());

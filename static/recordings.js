@@ -241,18 +241,21 @@ class Making {
     void this.#uploads.most(path).then((most) => (this.#most = most), () => null);
     this.id = await this.#uploads.begin(about);
     if (this.#over) return this.#uploads.finish(this.id);
-    this.#recorder = new Recorder({
-      mime: about.mime, ...this.#seen,
-      piece: (blob, lasts) => this.#piece(about.slug, blob, lasts),
-      failed: () => this.#mustEnd("recording_broke"),
-    });
+    const failed = () => this.#mustEnd("recording_broke");
+    const piece = (/** @type {Blob} */ blob, /** @type {number} */ lasts) => this.#piece(about.slug, blob, lasts);
+    try {
+      this.#recorder = new Recorder({ mime: about.mime, ...this.#seen, piece, failed });
+    } catch (error) {
+      console.error("A recording that cannot begin:", error);
+      failed();
+    }
   }
 
   async end() {
     if (this.#over) return;
     this.#over = true;
     await this.#recorder?.stop();
-    if (this.#recorder) await this.#uploads.finish(this.id);
+    if (this.id) await this.#uploads.finish(this.id); // else begin() does, as soon as there is one
   }
 
   /** @param {string} slug @param {Blob} blob @param {number} lasts */

@@ -122,11 +122,12 @@ export class Uploads {
   /** One after the other, as they came. @param {(shelf: Shelf, delivery: Delivery) => Promise<void>} step
    * @param {string} id */
   #after(step, id) {
-    this.#writing = this.#writing.then(async () => {
+    const writing = this.#writing.then(async () => {
       const delivery = this.#deliveries.get(id);
       if (delivery) await step(await this.#shelves(), delivery);
     });
-    return this.#writing;
+    this.#writing = writing.catch(() => {}); // whoever asked for it hears of it; those behind it go on
+    return writing;
   }
 
   /** @param {Shelf} shelf @param {Kept} kept */

@@ -161,6 +161,30 @@ test("a refusal that does not pass waits for the person, who may try again or th
   assert.deepEqual([await shelf.all(), uploads.of("tea"), server.made.length], [[], [], 1]);
 });
 
+test("what this browser cannot read is said, and may be tried again", async (t) => {
+  const complaint = t.mock.method(console, "error", () => {});
+  const { server, uploads, shelf } = scene();
+  const { read } = shelf;
+  shelf.read = async () => { throw new DOMException("the storage was cleared", "InvalidStateError"); };
+  const id = await recorded(uploads);
+  await uploads.finish(id);
+  await until(() => uploads.of("tea")[0].step === "failed");
+  assert.equal(uploads.of("tea")[0].reason, "recording_torn");
+  assert.ok(complaint.mock.callCount() > 0);
+  shelf.read = read;
+  uploads.retry(id);
+  await until(() => server.made.length === 1);
+});
+
+test("a piece that cannot be kept keeps no other recording from its end", async () => {
+  const { server, uploads } = scene();
+  const id = await recorded(uploads);
+  await assert.rejects(uploads.add(id, { arrayBuffer: async () => { throw new Error("no memory"); } }, 5));
+  await uploads.finish(id);
+  await until(() => server.made.length === 1);
+  assert.deepEqual(server.made[0].bytes, FIVE);
+});
+
 test("a token that has run out is renewed once it is refused", async () => {
   const renewals = [];
   const token = async (renew) => (renewals.push(renew), renewals.includes(true) ? "good" : "old");
