@@ -113,7 +113,7 @@ export class Connection {
     else if (this.#status === "live") this.#ping();
   }
 
-  /** There is a fresh token: a socket lives by the one it was opened with, and takes its stay along when that runs out. */
+  /** There is a fresh token: a socket lives by the one it was opened with, and ends the stay when that runs out. */
   reopen() {
     if (this.#status !== "live") return;
     this.#drop();

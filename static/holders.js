@@ -170,7 +170,7 @@ export class Holders {
   #look(due = false) {
     if (this.#asked && !due) return;
     this.#asked = true;
-    this.#queue = this.#queue.then(() => this.#act(due));
+    this.#queue = this.#queue.then(() => this.#act(due)).catch((error) => console.error("The room's keys:", error));
   }
 
   /** What is to do, and whether it is our turn. @param {boolean} due */

@@ -269,8 +269,10 @@ export class Session {
   }
 
   async #renew() {
-    const token = await this.#identity.sameUser(false);
-    const rtc = token === null ? null : await this.#api.rtcConfig(token).catch(() => null); // we ask again in a while
+    const rtc = await this.#identity.sameUser(false)
+      .then((token) => (token === null ? null : this.#api.rtcConfig(token)))
+      .catch(() => null); // we ask again in a while
+    if (this.#connection.status === "ended") return;
     if (rtc) this.#calls.configure(configuration(rtc));
     this.#renewBefore(rtc?.ttl ?? 0);
   }

@@ -5,6 +5,8 @@
  * Knows no socket and no clock: both are given.
  */
 
+import { BROWSER } from "./world.js";
+
 /** @typedef {import("./protocol.js").Command} Command */
 /** @typedef {import("./protocol.js").RoomEvent} RoomEvent */
 /** @typedef {import("./protocol.js").Signal} Signal */
@@ -14,13 +16,6 @@ const PAUSE = 4_000; // whoever has touched no key for so long is thinking, not 
 const BELIEVED = 7_000; // longer than SAY_EVERY and a slow network together
 
 /** @typedef {Pick<import("./world.js").World, "now" | "after" | "cancel">} Clock */
-
-/** @type {Clock} */
-const BROWSER = {
-  now: () => Date.now(),
-  after: (ms, then) => setTimeout(then, ms),
-  cancel: (timer) => clearTimeout(timer),
-};
 
 export class Typing {
   #said = -Infinity; // when we last said that we are writing; -Infinity: we are not

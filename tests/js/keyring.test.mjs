@@ -243,6 +243,18 @@ test("a key begun in our name that is not ours is said aloud", async () => {
   assert.deepEqual(ann.notices, ["notice_key_in_my_name"]);
 });
 
+test("a look that goes wrong in a way nobody foresaw does not keep the next from being taken", async (t) => {
+  const { room, people: [ann] } = await sealedRoom(1);
+  const complaint = t.mock.method(console, "error", () => {});
+  room.seen = () => { throw new TypeError("a fault on purpose"); };
+  room.tell({ type: "member.left", user_id: 9 });
+  await quiet();
+  assert.equal(complaint.mock.callCount(), 1);
+  delete room.seen;
+  const bob = await room.join(2);
+  assert.equal(await read(bob, await said(ann, "hello")), "hello");
+});
+
 test("the device key is made once, and its private half cannot be taken out", async () => {
   const store = new Map();
   const room = new FakeRoom();
