@@ -66,7 +66,9 @@ class Presence(Struct):
     """user id: X25519 public key, base64; of those inside who have one"""
 
 
-class Recording(Struct):
+class About(Struct):
+    """What a recording is, to everybody who may know of it."""
+
     id: int
     title: str
     duration_sec: float
@@ -76,7 +78,11 @@ class Recording(Struct):
     uploader_user_id: int
     created_at: str
     expires_at: str | None
+
+
+class Recording(About):
     name: str
+    """Of its file."""
 
 
 class KeyState(Struct):

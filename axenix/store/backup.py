@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from axenix.errors import CannotStart
 from axenix.store.archive import named, reading
 from axenix.store.connection import COMMON, apply_pragmas
 from axenix.store.findings import findings
-from axenix.store.folder import DATABASE, SECRET, publish
+from axenix.store.folder import DATABASE, SECRET, flush, publish
 from axenix.store.restore import mark
 from axenix.store.schema import migrate
 
@@ -153,26 +153,8 @@ def copied(source: Path, target: Path) -> None:
 
 
 def sync(draft: Path) -> None:
-    for path in draft.rglob("*"):
-        if path.is_file():
-            with open(path, "rb+" if os.name == "nt" else "rb") as file:
-                os.fsync(file.fileno())
-    if os.name != "nt":
-        for folder in folders(draft):
-            sync_folder(folder)
-
-
-def folders(root: Path) -> Iterator[Path]:
-    yield from (path for path in root.rglob("*") if path.is_dir())
-    yield root
-
-
-def sync_folder(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
+    for path in [*draft.rglob("*"), draft]:
+        flush(path)
 
 
 def settle(draft: Path, place: Path) -> None:

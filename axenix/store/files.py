@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from axenix.errors import Refused
-from axenix.store.folder import publish
+from axenix.store.folder import flush, publish
 
 log = logging.getLogger(__name__)
 
@@ -110,11 +110,7 @@ def write_all(number: int, data: bytes) -> None:
 def settle(path: Path) -> None:
     """What another process has written is on the disk."""
     with on_disk():
-        number = os.open(path, os.O_RDWR)
-        try:
-            os.fsync(number)
-        finally:
-            os.close(number)
+        flush(path)
 
 
 def put(draft: Path, place: Path) -> None:

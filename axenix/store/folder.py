@@ -82,9 +82,16 @@ def new_file(path: Path) -> Path:
 
 def publish(draft: Path, path: Path) -> None:
     os.replace(draft, path)
-    if os.name != "nt":  # where a folder cannot be synced
-        number = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(number)
-        finally:
-            os.close(number)
+    flush(path.parent)
+
+
+def flush(path: Path) -> None:
+    """A file, whoever has written it, or a folder is on the disk as it is now. Windows does that for files alone."""
+    is_windows = os.name == "nt"
+    if is_windows and path.is_dir():
+        return
+    number = os.open(path, os.O_RDWR if is_windows else os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

@@ -7,18 +7,10 @@ from typing import Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from axenix.room.events import KeyMode
+from axenix.room.state import About
 
 
-class RecordingShown(Struct, kw_only=True):
-    id: int
-    title: str
-    duration_sec: float
-    size: int
-    mime: str
-    sha256: str
-    uploader_user_id: int
-    created_at: str
-    expires_at: str | None
+class RecordingShown(About):
     file_url: str
     """Plays for 12 hours without a token."""
 

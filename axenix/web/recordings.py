@@ -17,7 +17,7 @@ from axenix.media_types import Media
 from axenix.room import permits as p
 from axenix.room.commands import AddRecording, DeleteRecording
 from axenix.room.moment import iso
-from axenix.room.state import Recording, Room
+from axenix.room.state import About, Recording, Room
 from axenix.room.text import clean_name
 from axenix.rooms import clock
 from axenix.store.files import at_the_disk
@@ -103,11 +103,7 @@ async def forget(house: House, slug: str, who: p.Who, rec_id: int) -> None:
 
 def shown(house: House, slug: str, each: Recording, reader: Person) -> RecordingShown:
     url = sign(house.link_key, f"/static/records/{slug}/{each.name}", reader.id, time.time())
-    return RecordingShown(
-        id=each.id, title=each.title, duration_sec=each.duration_sec, size=each.size, mime=each.mime,
-        sha256=each.sha256, uploader_user_id=each.uploader_user_id, created_at=each.created_at,
-        expires_at=each.expires_at, file_url=url,
-    )
+    return RecordingShown(file_url=url, **{name: getattr(each, name) for name in About.__struct_fields__})
 
 
 # ---- what is accepted -----------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from axenix.store.partials import KEPT_SECONDS, Partial, new_id
 from axenix.store.people import Person
 from axenix.web import recordings
 from axenix.web.guard import Handler, answer_to, slug_of, user
-from axenix.web.house import house_of
+from axenix.web.house import House, house_of
 from axenix.web.origins import own_address, preflight
 from axenix.web.joining import FINAL, join, name_of, parts_of
 from axenix.web.pieces import alone, finish, forget, receive
@@ -105,9 +105,7 @@ async def conclude(request: web.Request, room: int, person: Person) -> web.Strea
 @routes.head(ONE)
 @tus
 async def look(request: web.Request) -> web.StreamResponse:
-    person, house = await user(request), house_of(request)
-    partial = await own(request, person)
-    must_speak_tus(request)
+    house, person, partial = await own(request)
     async with alone(house, partial):  # whoever asks for the offset has given up an older request
         await finish(house, person, partial)
     length = {"Upload-Defer-Length": "1"} if partial.length is None else {"Upload-Length": str(partial.length)}
@@ -118,9 +116,7 @@ async def look(request: web.Request) -> web.StreamResponse:
 @routes.patch(ONE)
 @tus
 async def go_on(request: web.Request) -> web.StreamResponse:
-    person, house = await user(request), house_of(request)
-    partial = await own(request, person)
-    must_speak_tus(request)
+    house, person, partial = await own(request)
     if request.headers.get("Content-Type") != STREAM:
         raise Refused("unsupported_media_type", f"A PATCH has the Content-Type {STREAM}.")
     if partial.concat.startswith(FINAL):
@@ -134,9 +130,7 @@ async def go_on(request: web.Request) -> web.StreamResponse:
 @tus
 async def terminate(request: web.Request) -> web.StreamResponse:
     """What has become a recording already stays one."""
-    person, house = await user(request), house_of(request)
-    partial = await own(request, person)
-    must_speak_tus(request)
+    house, _, partial = await own(request)
     async with alone(house, partial):
         await forget(house, partial)
     return web.Response(status=204)
@@ -178,15 +172,16 @@ def place(request: web.Request, partial: Partial) -> str:
     return own_address(request) + path
 
 
-async def own(request: web.Request, person: Person) -> Partial:
+async def own(request: web.Request) -> tuple[House, Person, Partial]:
     """The upload, for the member whose it is."""
-    house, slug = house_of(request), slug_of(request)
+    person, house, slug = await user(request), house_of(request), slug_of(request)
     await house.rooms.read(slug, lambda room: p.standing(room, person.id, clock()) and None)
     partial = house.partials.find(request.match_info["upload_id"])
     room = (await house.rooms.open(slug)).number
     if partial is None or (partial.room, partial.user_id) != (room, person.id) or partial.expires <= time.time():
         raise Refused("recording_not_found", "There is no such upload.")
-    return partial
+    must_speak_tus(request)
+    return house, person, partial
 
 
 def told(partial: Partial, status: int, headers: dict[str, str] | None = None) -> web.Response:
