@@ -136,6 +136,17 @@ async def test_a_deleted_text_is_in_no_backup_made_after_its_deletion(tmp_path: 
         assert len(history) == 50 and not any(b"regretted" in path.read_bytes() for path in files)
 
 
+async def test_a_room_that_is_called_like_a_device_of_windows_is_backed_up_and_exported_whole(tmp_path: Path) -> None:
+    async with party_at(tmp_path, **RATES_OFF) as (server, party):
+        await party.olga.create_room(slug="con")
+        assert (await send(party.olga, "/api/recordings/con/upload", webm(5000))).status == 201
+        code, _, complained = await axenix("backup", tmp_path / "copy", "--data-dir", server.data_dir)
+        assert (code, complained) == (0, "")
+        assert (await axenix("check", "--data-dir", server.data_dir))[0] == 0
+        (recording,) = (await party.olga.get("/api/users/me/export"))["recordings"]
+        assert (tmp_path / "copy" / recording["file"]).stat().st_size == 5000
+
+
 # ---- what is not a backup does not look like one ---------------------------------------------------------------------
 
 

@@ -98,6 +98,11 @@ async def test_a_slug_that_is_none_is_not_found(party: Party, slug: str) -> None
         assert unknown or "/" in slug and answer.status == 405, (method, path)
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "x/" * 1000, "%00", "a%00", "%ff", "..%2f..%2fREADME.md", "main.js/x", ""])
+async def test_a_file_that_there_is_not_is_not_found(anyone: Api, name: str) -> None:
+    assert (await asked(anyone, "GET", f"/static/{name}")).reason == (404, "not_found")
+
+
 NUMBERS = ["1e3", "\u0661\u0662", "\uff11", "0x10", "1_000", "+1", "1.0", "", " ", "true", "None", "-1", "--1"]
 
 

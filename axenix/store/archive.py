@@ -17,6 +17,7 @@ from axenix.lines import Kind, Line, read_line
 from axenix.room.fold import apply
 from axenix.room.state import Law, Recording, Room, thaw
 from axenix.store.connection import READER, apply_pragmas, read_only
+from axenix.store.files import RECORDS, folder_of
 from axenix.store.folder import DATABASE
 
 READ = 1000
@@ -52,14 +53,13 @@ class Named(NamedTuple):
 
     avatars: set[str]
     covers: set[str]
-    records: dict[tuple[str, str], Recording]
-    """(slug, name)"""
+    records: dict[Path, Recording]
+    """By the path below the data folder."""
 
     def paths(self) -> list[Path]:
-        """Below the data folder."""
+        """Of all of them, below the data folder."""
         pictures = [("avatars", name) for name in self.avatars] + [("covers", name) for name in self.covers]
-        records = [Path("static", "records", slug, name) for slug, name in self.records]
-        return sorted([*(Path("static", *each) for each in pictures), *records])
+        return sorted([*(Path("static", *each) for each in pictures), *self.records])
 
 
 @contextmanager
@@ -106,7 +106,7 @@ def named(db: sqlite3.Connection) -> Named:
     for shelf in shelves(db):
         if shelf.frozen is not None:
             for each in folded(db, shelf).recordings.values():
-                records[shelf.slug, each.name] = each
+                records[RECORDS / folder_of(shelf.slug) / each.name] = each
     return Named(_pictures(db, "avatar_url", "people"), _pictures(db, "cover_url", "rooms"), records)
 
 

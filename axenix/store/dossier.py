@@ -15,6 +15,7 @@ from axenix.errors import Refused
 from axenix.lines import Kind, Line, nameless, read_line, write_line
 from axenix.room.state import Member, Room
 from axenix.store.archive import Shelf, folded, lines, shelves
+from axenix.store.files import RECORDS, folder_of
 
 TOLD = "(instr({0}, :me_and) OR instr({0}, :me_end) OR instr({0}, :mine_and) OR instr({0}, :mine_end))"
 """In JSON that we have written, these bytes name this person and cannot be in a text, where quotes are escaped."""
@@ -121,5 +122,5 @@ def recordings(room: Room, user_id: int) -> Iterator[dict[str, Any]]:
             yield {
                 "room_slug": room.slug, "id": each.id, "title": each.title, "duration_sec": each.duration_sec,
                 "size": each.size, "mime": each.mime, "sha256": each.sha256, "created_at": each.created_at,
-                "expires_at": each.expires_at, "file": f"static/records/{room.slug}/{each.name}",
+                "expires_at": each.expires_at, "file": (RECORDS / folder_of(room.slug) / each.name).as_posix(),
             }

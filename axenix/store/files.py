@@ -39,6 +39,8 @@ DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt")
 """Rooms may be called so, but on Windows no folder may."""
 NO_DEVICE = "_"
 """What makes a folder's name of such a word; no slug has it."""
+RECORDS = Path("static", "records")
+"""Below the data folder: a folder for each room that has recordings."""
 
 
 async def at_the_disk(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -135,12 +137,17 @@ def sha256_of(path: Path) -> str:
     return found.hexdigest()
 
 
+def folder_of(slug: str) -> str:
+    """What a room's folder is called."""
+    return slug + NO_DEVICE if slug in DEVICES else slug
+
+
 class Files:
     def __init__(self, folder: Path) -> None:
         self.uploads = folder / "uploads"
         self.avatars = folder / "static" / "avatars"
         self.covers = folder / "static" / "covers"
-        self.records = folder / "static" / "records"
+        self.records = folder / RECORDS
 
     def prepare(self) -> Leftover:
         """Make the folders, throw away what an earlier process left half-done, and tell what is there."""
@@ -159,7 +166,7 @@ class Files:
         return Draft(self.uploads / f"{secrets.token_hex(16)}{DRAFT}")
 
     def of_room(self, slug: str) -> Path:
-        return self.records / (slug + NO_DEVICE if slug in DEVICES else slug)
+        return self.records / folder_of(slug)
 
     def rooms(self) -> Iterator[tuple[str, Path]]:
         """Slugs and folders of the rooms that have recordings."""

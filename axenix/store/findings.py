@@ -18,7 +18,7 @@ from axenix.lines import Card, read_line
 from axenix.room.fold import apply
 from axenix.room.state import Law, Recording, Room, found, freeze, thaw
 from axenix.store.archive import Named, Shelf, lines, named, reading, shelves
-from axenix.store.files import sha256_of
+from axenix.store.files import RECORDS, folder_of, sha256_of
 from axenix.store.partials import ABOUT, Partial
 from axenix.store.schema import APPLICATION, MIGRATIONS
 
@@ -151,7 +151,7 @@ def files(folder: Path, hashes: bool) -> list[str]:
 
 def look(folder: Path, hashes: bool) -> list[str]:
     there = {path.relative_to(folder) for path in (folder / "static").rglob("*") if path.is_file()}
-    unfinished = {Path("static", "records", each.slug, each.name) for each in uploads(folder) if each.name}
+    unfinished = {RECORDS / folder_of(each.slug) / each.name for each in uploads(folder) if each.name}
     with reading(folder) as db:
         wanted = named(db)
     flaws = [f"The file {path} is missing." for path in wanted.paths() if not (folder / path).is_file()]
@@ -169,8 +169,7 @@ def uploads(folder: Path) -> Iterator[Partial]:
 
 
 def altered(folder: Path, wanted: Named, hashes: bool) -> Iterator[str]:
-    for (slug, name), recording in wanted.records.items():
-        path = Path("static", "records", slug, name)
+    for path, recording in wanted.records.items():
         try:
             if flaw := difference(folder / path, recording, hashes):
                 yield f"The file {path} {flaw}."
