@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import runpy
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from harness import RATES_OFF, ROOT, ServerProcess
@@ -61,6 +63,26 @@ async def test_the_bot_greets_and_answers_each_once_through_a_kill_of_the_server
     said = [event async for event in owner.history(slug) if event["type"] == "chat.message"]
     assert [event["user_id"] == bot for event in said] == [True, False, True, False, True, False]
     await meeting.close()
+
+
+async def test_the_bot_comes_back_from_a_silence_and_says_then_what_it_had_to_say() -> None:
+    class Meeting:
+        person, silences, said = SimpleNamespace(id=1), [TimeoutError()], list[str]()
+
+        async def __aiter__(self) -> AsyncIterator[dict[str, object]]:
+            if self.silences:
+                yield {"type": "member.joined", "seq": 2, "user_id": 2, "nickname": "Zoë"}
+
+        async def chat(self, text: str, cid: str) -> None:
+            if self.silences:
+                raise self.silences.pop()
+            self.said.append(cid)
+
+        async def come_back(self) -> bool:
+            return not self.said
+
+    await runpy.run_path(str(EXAMPLES / "bot.py"))["attend"](Meeting())
+    assert Meeting.said == ["to 2"]
 
 
 async def test_the_bot_says_why_it_may_not_come_in(party: Party) -> None:

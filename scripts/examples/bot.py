@@ -56,7 +56,7 @@ async def attend(meeting: Connection) -> None:
                 if text := reply_to(event, meeting.person.id):
                     unsaid.append((f"to {event['seq']}", text))
                     await say(meeting, unsaid)
-        except (Closed, Gap) as lost:
+        except (Closed, Gap, TimeoutError) as lost:
             print(f"lost: {lost!r}", file=sys.stderr)
         if not await meeting.come_back():
             return
