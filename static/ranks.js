@@ -16,7 +16,7 @@ const RANK = { guest: 0, admin: 1, owner: 2 };
 /** @param {Participant | undefined} participant */
 export const moderates = (participant) => participant !== undefined && RANK[participant.role] > RANK.guest;
 
-/** @param {Participant | undefined} one @param {Participant} other */
+/** @param {Participant | undefined} one @param {Pick<Participant, "role">} other */
 export const outranks = (one, other) => one !== undefined && moderates(one) && RANK[one.role] > RANK[other.role];
 
 /** What `mine` may do about `theirs` in this room, in the order in which it is offered.

@@ -1,6 +1,8 @@
 // @ts-check
 /** One row of the chat: a line, a draft, a day, or the mark before what is new. */
 
+import { outranks } from "../ranks.js";
+import { member } from "../room.js";
 import { language, say, t } from "../strings.js";
 import { h, set, write } from "./dom.js";
 import { icon } from "./icons.js";
@@ -28,7 +30,6 @@ const TOGETHER = 5 * 60_000; // lines of one person this close are one speech
 const DAY = 24 * 3_600_000;
 const LINK = /https?:\/\/[^\s<>"]+/gi;
 const TRAILING = /[.,:;!?'’»“”)\]}]+$/;
-const RANKS = { guest: 0, admin: 1, owner: 2 };
 
 /** What there is to show, in order, of the last `depth` lines.
  * @param {Model} model @param {number} depth @returns {Row[]} */
@@ -51,9 +52,8 @@ export function rowsOf({ chat: { lines, drafts, mark }, me, name }, depth) {
 /** Own lines, and for moderators those of whoever ranks below them or has gone.
  * @param {Model} model @param {Line} line */
 export function mayRemove({ me, state }, { kind, userId }) {
-  const role = (/** @type {number} */ id) => state?.participants.find((one) => one.user_id === id)?.role;
-  const rank = (/** @type {number} */ id) => RANKS[role(id) ?? "guest"];
-  return kind !== "deleted" && (userId === me || (rank(me) > RANKS.guest && rank(me) > rank(userId)));
+  const author = member(state, userId) ?? /** @type {const} */ ({ role: "guest" });
+  return kind !== "deleted" && (userId === me || outranks(member(state, me), author));
 }
 
 /** @param {Row} row @param {LineActions} actions @returns {HTMLElement} */

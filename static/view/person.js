@@ -8,7 +8,7 @@ import { h, set, write } from "./dom.js";
 import { icon } from "./icons.js";
 import { menu } from "./menu.js";
 import { askToHide, askToKick, askToMute, askWhoIAm } from "./moderate.js";
-import { initials } from "./stage.js";
+import { face } from "./tile.js";
 
 /** @typedef {import("../session.js").Model} Model */
 /** @typedef {import("../moderation.js").Moderation} Moderation */
@@ -123,13 +123,6 @@ function standing({ role, admin_muted, admin_video_off, can_speak }, muteAll) {
   return [
     t(role), admin_muted && t("no_voice"), admin_video_off && t("no_video"), floor && t("state_floor"),
   ].filter(Boolean).join(" · ");
-}
-
-/** A picture, or the first letters of the name. @param {Element} element @param {Participant} participant */
-function face(element, { avatar_url, nickname }) {
-  const image = element.querySelector("img");
-  if (avatar_url === null) return write(element, initials(nickname));
-  if (image?.getAttribute("src") !== avatar_url) element.replaceChildren(h("img", { src: avatar_url, alt: "" }));
 }
 
 /** @param {Element} element @param {boolean} there @param {string} words */

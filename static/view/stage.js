@@ -9,8 +9,6 @@ import { show, tile } from "./tile.js";
 /** @typedef {import("../session.js").Model} Model */
 /** @typedef {import("./tile.js").Shown} Shown */
 
-export { face, initials } from "./tile.js";
-
 /** @param {(key: string, name: string) => void} tell  Says a sentence over the stage.
  * @param {{ pinned: string | null, keys: string[] } | null} before  The same stage in another language. */
 export function stage(tell, before) {

@@ -120,7 +120,7 @@ function describe({ user_id, nickname, mic_muted, cam_off }, { state }) {
   return [nickname, ...words.filter(Boolean)].join(", ");
 }
 
-/** A person's picture, or the first letters of the name. @param {HTMLElement} element
+/** A person's picture, or the first letters of the name. @param {Element} element
  * @param {Pick<Participant, "nickname" | "avatar_url">} participant */
 export function face(element, { nickname, avatar_url }) {
   if (avatar_url === null) return write(element, initials(nickname));
