@@ -22,6 +22,7 @@ from axenix.app import make_app
 from axenix.client import Api
 from axenix.config import Config
 from axenix.store.database import Database
+from axenix.written import Bucket
 
 
 @asynccontextmanager
@@ -130,6 +131,16 @@ async def test_others_keep_their_pace_while_somebody_floods(tmp_path: Path) -> N
             waits.append(time.monotonic() - began)
         await flooding
         assert sorted(waits)[10] < 0.5 and gus.ws.close_code == 4009
+
+
+async def test_a_request_that_changes_something_counts_once(tmp_path: Path) -> None:
+    async with party_inside(tmp_path, Config(data_dir=tmp_path / "data", message_rate=Bucket(0.001, 6))) as party:
+        ann = await party.api.guest("Ann")
+        state = f"/api/state/{(await ann.create_room())['slug']}"
+        for path, value in (("set_topic", "tea"), ("set_lock", True), ("set_mute_all", True), ("set_lock", False)):
+            await ann.post(f"{state}/{path}", **{"topic" if path == "set_topic" else "value": value})
+        await ann.post(f"{state}/set_topic", topic="cake")
+        assert await refused(ann.post(f"{state}/set_topic", topic="too much")) == (429, "rate_limited")
 
 
 # ---- addresses, rooms, origins ---------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from axenix.room import permits as p
 from axenix.room.commands import SetState
 from axenix.room.state import Room, Snapshot, snapshot
 from axenix.rooms import clock
+from axenix.store.people import Person
 from axenix.web.guard import answer, body, slug_of, user
 from axenix.web.house import house_of
 from axenix.web.shapes import Settings
@@ -37,25 +38,26 @@ async def read(request: web.Request) -> web.Response:
 
 @routes.post("/api/state/{slug}/set_topic")
 async def set_topic(request: web.Request) -> web.Response:
-    wanted = await body(request, Topic, await user(request))
-    return await change(request, SetState(topic=wanted.topic))
+    person = await user(request)
+    wanted = await body(request, Topic, person)
+    return await change(request, person, SetState(topic=wanted.topic))
 
 
 @routes.post("/api/state/{slug}/set_lock")
 async def set_lock(request: web.Request) -> web.Response:
-    wanted = await body(request, Value, await user(request))
-    return await change(request, SetState(is_locked=wanted.value))
+    person = await user(request)
+    wanted = await body(request, Value, person)
+    return await change(request, person, SetState(is_locked=wanted.value))
 
 
 @routes.post("/api/state/{slug}/set_mute_all")
 async def set_mute_all(request: web.Request) -> web.Response:
-    wanted = await body(request, Value, await user(request))
-    return await change(request, SetState(mute_all=wanted.value))
-
-
-async def change(request: web.Request, command: SetState) -> web.Response:
     person = await user(request)
+    wanted = await body(request, Value, person)
+    return await change(request, person, SetState(mute_all=wanted.value))
 
+
+async def change(request: web.Request, person: Person, command: SetState) -> web.Response:
     def view(room: Room) -> Settings:
         return Settings(room.topic, room.is_locked, room.mute_all, room.recording_active)
 
