@@ -5,12 +5,10 @@ Knows people and rooms by their names only; requests are the business of uploads
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
-from weakref import WeakValueDictionary
 
 from axenix.errors import Refused
 from axenix.store.files import Draft
@@ -25,15 +23,12 @@ class Stoppable(Protocol):
 
 
 class Uploads:
-    """What is going on now, and nothing that outlives it."""
-
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
         self._people: Counter[int] = Counter()
         self._arriving: dict[str | None, list[Draft]] = {}
         self.bodies: dict[str, Stoppable] = {}
         """By tus upload: the one that is being written."""
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @contextmanager
     def by(self, user_id: int) -> Iterator[None]:
@@ -66,7 +61,3 @@ class Uploads:
 
     def arriving(self, slug: str) -> int:
         return sum(draft.size for draft in self._arriving.get(slug, ()))
-
-    def turn(self, what: str) -> asyncio.Lock:
-        """Whoever looks first and then changes what was looked at does so alone."""
-        return self._turns.setdefault(what, asyncio.Lock())

@@ -23,7 +23,7 @@ async def upload(request: web.Request) -> web.Response:
     oneself(request, person)
     place = await take_picture(request, person, house.files.avatars, LONGEST)
     url = f"/static/avatars/{place.name}"
-    async with house.uploads.turn(f"avatar of {person.id}"):
+    async with house.turn(f"avatar of {person.id}"):
         before = await house.people.find(person.id)
         try:
             changed = await house.people.update(person.id, avatar_url=url)

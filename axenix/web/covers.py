@@ -59,7 +59,7 @@ async def change(house: House, slug: str, who: p.Who, url: str | None) -> None:
         p.moderator(p.Case(room, who, clock()))
         return room.cover_url
 
-    async with house.uploads.turn(f"cover of {slug}"):
+    async with house.turn(f"cover of {slug}"):
         old = await house.rooms.read(slug, before)
         if url is None and old is None:
             raise Refused("cover_not_found")

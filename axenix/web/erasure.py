@@ -41,7 +41,7 @@ AGAIN = 15.0
 @routes.get("/api/users/me/export")
 async def read(request: web.Request) -> web.Response:
     person, house = await user(request), house_of(request)
-    async with house.uploads.turn("looking through all of history"):
+    async with house.turn("looking through all of history"):
         return answer(await house.database.aside(partial(export, user_id=person.id)))
 
 
@@ -65,12 +65,12 @@ async def go_on(house: House) -> None:
 
 async def erase(house: House, user_id: int) -> bool:
     """False: something is left, and goes later. Raises Refused when it could not even begin."""
-    async with house.uploads.turn(f"avatar of {user_id}"):
+    async with house.turn(f"avatar of {user_id}"):
         before = await house.people.find(user_id)
         await house.people.erase(user_id)
         if before and before.avatar_url:
             await at_the_disk(remove, house.files.avatars / before.avatar_url.rpartition("/")[2])
-    async with house.uploads.turn("looking through all of history"):
+    async with house.turn("looking through all of history"):
         person = await house.people.find(user_id)
         try:
             if person is not None and person.erased == GOING:

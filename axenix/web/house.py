@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from aiohttp import web
 
@@ -68,6 +69,7 @@ class House:
         if self.config.guest_rate:
             self.new_guests = per_minute(self.config.guest_rate)
         self.uploads = Uploads(self.tally)
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self.disk = Disk(self.config.data_dir)
         self.files = Files(self.config.data_dir)
         self.partials = Partials(self.files.uploads)
@@ -78,6 +80,10 @@ class House:
             self.config.connections_per_address, self.config.trusted_proxies, make_room(), self.sockets)
         if self.config.message_rate:
             self.changes = PerKey(partial(TokenBucket, *self.config.message_rate))
+
+    def turn(self, what: str) -> asyncio.Lock:
+        """Whoever looks first and then changes what was looked at does so alone."""
+        return self._turns.setdefault(what, asyncio.Lock())
 
     def show(self, person: Person) -> None:
         """Tell the rooms this person is in."""

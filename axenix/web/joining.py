@@ -41,7 +41,7 @@ async def join(house: House, person: Person, whole: Partial, names: list[str]) -
     """Goes on wherever a crash has interrupted it. The parts are gone afterwards."""
     found = [house.partials.find(name) for name in names]
     parts = [part for part in found if part and (part.room, part.user_id) == (whole.room, person.id) and part.is_part]
-    async with house.uploads.turn(whole.id):
+    async with house.turn(whole.id):
         known = house.partials.find(whole.id)
         if known is None:
             await at_the_disk(house.partials.add, checked(house, whole, parts, len(names)))

@@ -60,7 +60,7 @@ async def create(request: web.Request) -> web.Response:
     person, house = await user(request), house_of(request)
     wanted = await body(request, NewRoom, person)
     limit, room = house.config.rooms_per_user, founded(wanted, person)
-    async with house.uploads.turn(f"rooms of {person.id}"):  # or of many at once each would count none of the others
+    async with house.turn(f"rooms of {person.id}"):  # or of many at once each would count none of the others
         if limit and await house.catalogue.count_of(person.id) >= limit:
             raise Refused("quota_exceeded", f"At most {limit} rooms a user (AXENIX_ROOMS_PER_USER); delete one first.")
         room_id = await house.catalogue.create(
@@ -153,7 +153,7 @@ async def update(request: web.Request) -> web.Response:
 async def delete(request: web.Request) -> web.Response:
     person, house, slug = await user(request), house_of(request), slug_of(request)
     await house.rooms.read(slug, lambda room: p.owner(p.Case(room, p.Who(person.id), clock())))
-    async with house.uploads.turn(f"cover of {slug}"):
+    async with house.turn(f"cover of {slug}"):
         listed = await listed_of(house, slug)
         await house.rooms.delete(slug)
         await at_the_disk(house.files.forget_room, slug, listed.cover_url)

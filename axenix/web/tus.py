@@ -13,12 +13,11 @@ from functools import wraps
 from aiohttp import web
 
 from axenix.errors import Refused
-from axenix.room import permits as p
-from axenix.rooms import clock
 from axenix.store.files import at_the_disk
 from axenix.store.partials import KEPT_SECONDS, Partial, new_id
 from axenix.store.people import Person
 from axenix.web import recordings
+from axenix.web.chat import readable
 from axenix.web.guard import Handler, answer_to, slug_of, user
 from axenix.web.house import House, house_of
 from axenix.web.origins import own_address, preflight
@@ -83,7 +82,7 @@ async def create(request: web.Request) -> web.StreamResponse:
         raise too_large(limit)
     recordings.must_fit(house, slug, room, recorded, length)
     await at_the_disk(house.files.must_fit, length)
-    async with house.uploads.turn(f"uploads of {person.id}"):  # or of many at once each would count none of the others
+    async with house.turn(f"uploads of {person.id}"):  # or of many at once each would count none of the others
         if sum(each.user_id == person.id and not each.done for each in house.partials.all()) >= UNFINISHED:
             raise Refused("quota_exceeded", f"At most {UNFINISHED} unfinished uploads of one person; give some up.")
         await at_the_disk(house.partials.add, partial)
@@ -175,9 +174,8 @@ def place(request: web.Request, partial: Partial) -> str:
 async def own(request: web.Request) -> tuple[House, Person, Partial]:
     """The upload, for the member whose it is."""
     person, house, slug = await user(request), house_of(request), slug_of(request)
-    await house.rooms.read(slug, lambda room: p.standing(room, person.id, clock()) and None)
+    room = await readable(house, slug, person.id)
     partial = house.partials.find(request.match_info["upload_id"])
-    room = (await house.rooms.open(slug)).number
     if partial is None or (partial.room, partial.user_id) != (room, person.id) or partial.expires <= time.time():
         raise Refused("recording_not_found", "There is no such upload.")
     must_speak_tus(request)

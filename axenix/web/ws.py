@@ -65,8 +65,6 @@ async def connect(request: web.Request) -> web.StreamResponse:
 
 
 class Stay:
-    """One socket in one room: let in or turned away, then commands in order until it ends."""
-
     __slots__ = ("_house", "_socket", "_slug", "_gate", "_actor", "_expiry", "_paging", "_since")
 
     def __init__(self, house: House, socket: Socket, slug: str) -> None:
@@ -124,7 +122,7 @@ class Stay:
             actor.tell(Who(self._socket.user_id, self._socket.number), c.Disconnect(self._socket.end_code))
 
     def _hear(self, text: bytes) -> None:
-        """One text message. Nothing in it waits, so a commit never holds up the signals behind it."""
+        """One text message."""
         try:
             self._obey(wire.parse(utf8(text)))
         except wire.Malformed as malformed:
