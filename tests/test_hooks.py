@@ -303,6 +303,21 @@ async def test_what_happens_just_as_a_room_s_task_ends_is_told(tmp_path: Path, r
 # ---- a receiver that does not take it --------------------------------------------------------------------------------
 
 
+async def test_why_it_was_not_taken_names_no_key_of_the_address(tmp_path: Path, receiver: Receiver) -> None:
+    async def nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"this is no HTTP\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(nonsense, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with opened(tmp_path) as store, hooked(store, receiver) as made, server:
+        for place in (port, 1, 99999):
+            made._url = f"http://127.0.0.1:{place}/hook?key=hidden"
+            with pytest.raises(hooks.Failed) as failed:
+                await made._post(Parcel(1, "room", "", 1, 1, [b"{}"]))
+            assert "hidden" not in str(failed.value) and ": " in str(failed.value)
+
+
 @pytest.mark.parametrize("answers", [[500], [503, 500, 502], [408, 409, 425, 429], [307], [30.0], [100.0, 500]],
                          ids=str)
 async def test_what_passes_is_tried_again_under_the_same_name(

@@ -14,6 +14,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp.http_exceptions import TransferEncodingError
 from harness import ServerProcess
 from uploading import BOUNDARY, WEBM, kept, part, picture, post, send, webm
 
@@ -152,6 +153,17 @@ async def test_a_polite_end_waits_for_no_upload_and_leaves_nothing_of_it(server:
     with pytest.raises(aiohttp.ClientError):
         await uploading
     assert kept(server.data_dir) == []
+
+
+async def test_of_a_body_that_breaks_off_the_log_has_nothing() -> None:
+    class Torn:
+        async def readany(self) -> bytes:
+            raise TransferEncodingError("a line of somebody's file")
+
+    request: Any = SimpleNamespace(headers={}, content=Torn(), app={HOUSE: SimpleNamespace(tally=Tally())})
+    with pytest.raises(BrokenOff) as broken:
+        _ = [piece async for piece in Body(request).pieces()]
+    assert str(broken.value) == "TransferEncodingError"
 
 
 async def test_a_body_that_nobody_wants_any_more_ends_however_fast_it_comes() -> None:

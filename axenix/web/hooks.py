@@ -194,7 +194,7 @@ class Hooks:
         except TimeoutError:
             raise Failed(f"no answer within {SECONDS:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise Failed(f"{type(error).__name__}: {error}"[:500]) from None
+            raise Failed(f"{type(error).__name__}: {plainly(error)}"[:500]) from None
         if not 200 <= status < 300:
             raise Failed(f"answered with status {status}", 400 <= status < 500 and status not in PASSING)
 
@@ -231,6 +231,16 @@ class Hooks:
             except (Refused, OSError, ValueError) as error:
                 log.warning("dead letters cannot be looked for now: %s", error)
             await asyncio.sleep(LOOK_SECONDS if is_begun else STORAGE_SECONDS)
+
+
+def plainly(error: aiohttp.ClientError | OSError) -> str:
+    """What went wrong, without the address, which may hold a key."""
+    match error:
+        case aiohttp.ClientResponseError(message=message):
+            return message
+        case aiohttp.InvalidURL(description=description):
+            return description or "that is no address"
+    return str(error)
 
 
 def signature(secret: bytes, body: bytes, now: int) -> str:

@@ -65,7 +65,7 @@ class Body:
             except (ClientError, web.RequestPayloadError, HttpProcessingError, OSError, ValueError) as error:
                 if piece:
                     yield bytes(piece)
-                raise BrokenOff(repr(error)) from error
+                raise BrokenOff(type(error).__name__) from error  # what it says may be of the file
             if len(piece) >= PIECE or (ended and piece):
                 yield bytes(piece)
                 piece.clear()
