@@ -31,21 +31,19 @@ export function levelOf(samples) {
 }
 
 /** Browsers let pages make sound, and so measure it, only once somebody has touched them.
- * @param {() => void} then @returns {() => void} which gives up */
+ * @param {() => () => void} then  Answers with what ends it. @returns {() => void} which ends it, or the waiting */
 export function onceTouched(then) {
-  if (navigator.userActivation?.hasBeenActive ?? true) {
-    then();
-    return () => {};
-  }
+  if (navigator.userActivation?.hasBeenActive ?? true) return then();
   const given = new AbortController();
+  let end = () => given.abort();
   for (const touch of ["pointerup", "keydown"]) {
     addEventListener(touch, () => {
       if (!navigator.userActivation.hasBeenActive) return; // Escape, say, is no touch
       given.abort();
-      then();
+      end = then();
     }, { signal: given.signal });
   }
-  return () => given.abort();
+  return () => end();
 }
 
 /** A short sound out of a speaker; "" is the one the system prefers. @param {string} speaker */

@@ -404,3 +404,33 @@ async def sounds_from_the_chosen(window: Window) -> bool:
 
 async def goes_on(window: Window, frames: int) -> bool:
     return bool((await window.calls())[0]["frames"] > frames)
+
+
+CLOCKS = """
+window.clocks = new Map();
+const [begin, end] = [setInterval, clearInterval];
+window.setInterval = (act, ms) => { const name = begin(act, ms); clocks.set(name, ms); return name; };
+window.clearInterval = (name) => { clocks.delete(name); end(name); };
+"""
+
+
+async def test_the_meter_of_the_lobby_ends_with_the_lobby(windows: Windows) -> None:
+    ann = await windows.person()
+    await ann.page.add_init_script(CLOCKS)
+    path = await ann.make_room("How loud one is")
+
+    async def meters() -> int:
+        count: int = await ann.page.evaluate("[...clocks.values()].filter((ms) => ms === 60).length")
+        return count
+
+    async def one() -> bool:
+        return await meters() == 1
+
+    async def none() -> bool:
+        return await meters() == 0
+    await eventually(one)
+    await ann.part("language").click()
+    await ann.part("language").click()
+    await eventually(one, 3)
+    await ann.enter(path, "Ann")
+    await eventually(none, 3)

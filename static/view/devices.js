@@ -84,6 +84,7 @@ export function levelMeter() {
     bar.style.setProperty("--level", String(step / STEPS));
     set(bar, "aria-valuenow", step);
   };
+  const heard = (/** @type {number} */ level) => (bar.isConnected ? show(level) : stop());
   return {
     element: bar,
     /** @param {MediaStreamTrack | null} track */
@@ -92,7 +93,7 @@ export function levelMeter() {
       stop();
       show(0);
       followed = track;
-      stop = track ? onceTouched(() => (stop = meter(track, show))) : () => {};
+      stop = track ? onceTouched(() => meter(track, heard)) : () => {};
     },
   };
 }
