@@ -21,6 +21,8 @@
  *   created_at: string, file_url: string }} Recording
  */
 
+const SLOWER = 8; // so much longer than a question takes a picture on a slow line
+
 export class ApiError extends Error {
   /** @param {number} status 0: no answer at all @param {string} reason @param {string} detail */
   constructor(status, reason, detail) {
@@ -224,7 +226,7 @@ export class Api {
     if (token) headers.set("Authorization", `Bearer ${token}`);
     const form = body instanceof FormData;
     if (body && !form) headers.set("Content-Type", "application/json");
-    const signal = AbortSignal.timeout(this.#timeout);
+    const signal = AbortSignal.timeout(form ? this.#timeout * SLOWER : this.#timeout);
     const request = { method, headers, body: form ? body : body && JSON.stringify(body), signal };
     try {
       const response = await this.#ask(path, request);

@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from living import Party, Wire, asked, party_at
 from sealing import Device
 from store_kit import opened
 from test_backup import axenix
+from test_limits_live import party_inside
 from uploading import picture, send, webm
 
 from axenix.client import Frame, Person
+from axenix.config import Config
 from axenix.lines import Kind, Line, write_line
 from axenix.room.events import Entry, MemberJoined
 from axenix.room.text import NOBODY
@@ -289,3 +292,22 @@ async def test_the_address_is_for_our_eyes_only_and_goes_with_the_server(server:
     assert path.read_text() == server.url and path.stat().st_mode & 0o777 == 0o600
     await server.terminate()
     assert not path.exists() and "address" not in os.listdir(server.data_dir)
+
+
+async def test_whoever_asks_for_many_exports_keeps_nobody_else_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    served: list[int] = []
+
+    def slow(db: sqlite3.Connection, user_id: int) -> dict[str, int]:
+        served.append(user_id)
+        time.sleep(0.1)
+        return {}
+
+    monkeypatch.setattr("axenix.web.erasure.export", slow)
+    async with party_inside(tmp_path, Config(data_dir=tmp_path / "data")) as party:
+        greedy = asyncio.gather(*(party.olga.get("/api/users/me/export") for _ in range(4)))
+        await asyncio.sleep(0.05)
+        await party.gus.get("/api/users/me/export")
+        await greedy
+        assert served == [party.olga.id, party.gus.id, *[party.olga.id] * 3]

@@ -30,6 +30,7 @@ routes = web.RouteTableDef()
 log = logging.getLogger(__name__)
 
 SERVER = Who(0)
+EVERYTHING = "looking through all of history"
 AT_ONCE = 200
 """Messages deleted, or lines changed, in one commit."""
 ROUNDS = 5
@@ -41,7 +42,7 @@ AGAIN = 15.0
 @routes.get("/api/users/me/export")
 async def read(request: web.Request) -> web.Response:
     person, house = await user(request), house_of(request)
-    async with house.turn("looking through all of history"):
+    async with house.turn(f"export of {person.id}"), house.turn(EVERYTHING):  # in the queue of all, each stands once
         return answer(await house.database.aside(partial(export, user_id=person.id)))
 
 
@@ -70,7 +71,7 @@ async def erase(house: House, user_id: int) -> bool:
         await house.people.erase(user_id)
         if before and before.avatar_url:
             await at_the_disk(remove, house.files.avatars / before.avatar_url.rpartition("/")[2])
-    async with house.turn("looking through all of history"):
+    async with house.turn(EVERYTHING):
         person = await house.people.find(user_id)
         try:
             if person is not None and person.erased == GOING:
