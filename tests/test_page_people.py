@@ -190,6 +190,14 @@ async def test_the_room_is_named_locked_and_given_a_topic_and_deleted(windows: W
 
     await ann.part("room-menu").click()
     await ann.part("do-settings").click()
+    cover = settings.locator(".picture-frame img[src^='/static/covers/']")
+    for content in (png(), b"no picture"):
+        await settings.get_by_test_id("cover-field").set_input_files(
+            {"name": "cover.png", "mimeType": "image/png", "buffer": content})
+        await cover.wait_for()
+    await says(settings.locator(".settings-part .problem"), "not accepted")
+    assert await cover.is_visible(), "what was refused does not take the place of what is there"
+    ann.complaints = [text for text in ann.complaints if "415" not in text]  # the browser says what was refused
     await settings.get_by_test_id("delete-room").click()
     await ann.part("ask-delete-room").locator("[type=submit]").click()
     for window in (ann, bob):
@@ -242,6 +250,12 @@ async def visit(session: aiohttp.ClientSession, url: str, path: str, nickname: s
     assert answer.status == 200
 
 
+def png() -> bytes:
+    picture = io.BytesIO()
+    Image.new("RGB", (64, 64), "teal").save(picture, "PNG")
+    return picture.getvalue()
+
+
 async def test_a_new_name_and_a_picture_are_seen_by_the_others(windows: Windows) -> None:
     ann, bob = await windows.person(), await windows.person()
     path = await ann.make_room("Faces")
@@ -252,13 +266,11 @@ async def test_a_new_name_and_a_picture_are_seen_by_the_others(windows: Windows)
     await row(bob, "Bob").get_by_test_id("person-menu").click()
     await bob.part("do-change-me").click()
     await bob.part("my-name").fill("Robert")
-    picture = io.BytesIO()
-    Image.new("RGB", (64, 64), "teal").save(picture, "PNG")
     face = {"name": "face.png", "mimeType": "image/png"}
     await bob.part("my-picture").set_input_files({**face, "buffer": b"no picture"})  # type: ignore[arg-type]
     await bob.part("ask-me").locator("[type=submit]").click()
     await says(bob.part("ask-me").get_by_test_id("problem"), "not accepted")
-    await bob.part("my-picture").set_input_files({**face, "buffer": picture.getvalue()})  # type: ignore[arg-type]
+    await bob.part("my-picture").set_input_files({**face, "buffer": png()})  # type: ignore[arg-type]
     await bob.part("ask-me").locator("[type=submit]").click()
     await row(ann, "Robert").locator("img").wait_for()
     bob.complaints = [text for text in bob.complaints if "415" not in text]  # the browser says what was refused

@@ -117,12 +117,12 @@ function coverSection(moderation, url) {
     section.inert = true;
     try {
       const answer = await moderation.setCover(file);
-      field.settle(file ? answer.cover_url : null);
+      url = file ? answer.cover_url : null;
       remove.hidden = file === null;
     } catch (error) {
-      field.settle(url);
       write(problem, refusalOf(error));
     } finally {
+      field.settle(url);
       section.inert = false;
     }
   }
