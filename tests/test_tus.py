@@ -20,7 +20,7 @@ from aiotus import core, creation
 from harness import RATES_OFF, ServerProcess
 from living import Answer, Party, assert_calm, asked
 from living import anyone_fixture, party_fixture, shared_server_fixture  # noqa: F401
-from uploading import fetch, kept, sent, settled, webm
+from uploading import fetch, kept, send, sent, settled, webm
 from yarl import URL
 
 from axenix.client import Api, Person
@@ -254,6 +254,27 @@ async def test_a_partial_upload_counts_against_the_quota(fresh: tuple[Party, Ser
     assert (await patch(party.ada, second, 0, webm(1_000_000))).reason == (413, "quota_exceeded")
     await tus(party.ada, "DELETE", second)
     await create(party, party.ada, 500_000)
+
+
+async def test_what_comes_for_long_knows_what_others_have_brought_meanwhile_and_who_was_kicked(
+    fresh: tuple[Party, ServerProcess],
+) -> None:
+    party, _ = fresh
+    content = webm(1_500_000)
+    paths = [await create(party, who, len(content)) for who in (party.gus, party.ada)]
+    writers = [await broken_off(who, path, 0, content[:300_000], len(content))
+               for who, path in zip((party.gus, party.ada), paths, strict=True)]
+    await asyncio.sleep(0.3)
+    assert (await send(party.olga, f"/api/recordings/{party.slug}/upload", webm(1_200_000))).status == 201
+    await party.olga.moderate(party.slug, "kick", party.ada.id)
+    for writer in writers:
+        writer.write(content[300_000:])
+        await writer.drain()
+    await asyncio.sleep(0.5)
+    assert [each["size"] for each in await recordings(party)] == [1_200_000]
+    assert await offset_of(party.gus, paths[0]) < 900_000, "the room has two MiB"
+    for writer in writers:
+        writer.transport.abort()
 
 
 async def test_a_killed_server_goes_on_from_the_offset(fresh: tuple[Party, ServerProcess]) -> None:

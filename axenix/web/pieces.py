@@ -61,10 +61,9 @@ async def receive(
             await fix_length(house, partial, length)
         must_hold(house, partial, request.content_length or 0)
         with house.uploads.by(person.id):
-            _, recorded = await recordings.standing_and_size(house, partial.slug, person)
             tail = await at_the_disk(Tail, house.partials, partial)
             try:
-                await write(Incoming(house, partial, tail, recorded), body, sum_)
+                await write(Incoming(house, person, partial, tail), body, sum_)
             finally:
                 await at_the_disk(tail.close)
         await finish(house, person, partial)
@@ -95,16 +94,17 @@ def must_hold(house: House, partial: Partial, more: int) -> None:
 class Incoming:
     """One request's bytes on their way to the disk."""
 
-    def __init__(self, house: House, partial: Partial, tail: Tail, recorded: int) -> None:
+    def __init__(self, house: House, person: Person, partial: Partial, tail: Tail) -> None:
         self._house = house
+        self._person = person
         self._partial = partial
         self._tail = tail
-        self._recorded = recorded
 
     async def take(self, piece: bytes) -> None:
         house, partial, more = self._house, self._partial, self._tail.written + len(piece)
         must_hold(house, partial, more)
-        recordings.must_fit(house, partial.slug, partial.room, self._recorded, more)
+        _, recorded = await recordings.standing_and_size(house, partial.slug, self._person)  # as it is by now
+        recordings.must_fit(house, partial.slug, partial.room, recorded, more)
         await at_the_disk(house.files.must_fit, len(piece))
         await at_the_disk(self._tail.write, piece)
 
