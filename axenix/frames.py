@@ -12,6 +12,8 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 OPCODES = {CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG}
 FIN, MASKED = 0x80, 0x80
 PLAIN_TEXT = FIN | TEXT
+SHORT = range(126)
+"""Sizes that stand in the second byte."""
 PROTOCOL_ERROR, NOT_UTF8, TOO_BIG = 1002, 1007, 1009
 PIECES = 4096
 """Fragments that one message may come in."""
@@ -70,14 +72,18 @@ class FrameReader:
     def _read(self, data: bytes, messages: list[Message]) -> None:
         at, end = 0, len(data)
         while at < end:
-            size, body = self._measure(data, at, end)
+            is_plain = data[at] == PLAIN_TEXT and self._parts is None  # nearly all there is
+            if is_plain and end - at > 6 and (size := data[at + 1] - MASKED) in SHORT:
+                body = at + 6
+            else:
+                size, body = self._measure(data, at, end)
             stop = body + size
             if stop > end:
                 self._rest += data[at:]
                 self._needed = stop - at
                 return
             payload = unmask(data[body - 4:body], data[body:stop])
-            if data[at] == PLAIN_TEXT and self._parts is None:  # nearly all there is
+            if is_plain:
                 messages.append(Message(TEXT, payload))
             elif message := self._take(data[at], payload):
                 messages.append(message)
