@@ -220,7 +220,11 @@ class RoomActor:
             return
         if failure is None:
             turn.durable = True
-            self._tell()
+            try:
+                self._tell()
+            except Exception:  # some have heard it and some have not
+                log.exception("room %s: a turn could not be told", self.slug)
+                self.end(Ended("a bug"), Close.START_OVER)
         elif isinstance(failure, Fenced | Refused):
             self.end(Ended("fenced") if isinstance(failure, Fenced) else failure, Close.START_OVER)
         else:
@@ -258,10 +262,16 @@ class RoomActor:
         self._tail.forget()
         return self._scribe.checkpoint(self._room)
 
+    def concerns(self, user_id: int) -> bool:
+        """What becomes of this user may matter here: it is inside, or somebody is just coming in."""
+        member = self._room.members.get(user_id)
+        return bool(self._inbox) or (member is not None and member.inside)
+
     @property
     def idle(self) -> bool:
         """Nobody is here and nothing is under way."""
-        return not (len(self.audience) or self._inbox or self._turns or next_deadline(self._room) is not None)
+        is_busy = self._inbox or self._turns or self.closing or next_deadline(self._room) is not None
+        return not (len(self.audience) or is_busy)
 
     def rest(self) -> None:
         """Leave a checkpoint behind and end; the next one who asks opens the room again from it."""

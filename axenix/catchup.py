@@ -149,6 +149,9 @@ async def catch_up(actor: RoomActor, pages: Pages, peer: Peer, after: int) -> No
     except Refused as refused:
         log.warning("a peer could not catch up: %s", refused.reason)
         actor.audience.part(peer, Close.for_refusal(refused.reason))
+    except Exception:  # or its pings would be answered for ever, and nothing else
+        log.exception("room %s: a peer could not catch up", actor.slug)
+        actor.audience.part(peer, Close.START_OVER)
 
 
 async def _follow(actor: RoomActor, pages: Pages, peer: Peer, after: int) -> None:

@@ -93,7 +93,10 @@ class Rooms:
         claim = await self._journal.claim(number)
         room = thaw(claim.frozen, self._law)
         while room.seq < claim.seq:
-            for line in await self._journal.after(number, room.seq, limit=OPENING_READ):
+            lines = await self._journal.after(number, room.seq, limit=OPENING_READ)
+            if not lines:
+                raise ValueError(f"room {slug}: its history ends at {room.seq} and not at {claim.seq}")
+            for line in lines:
                 apply(room, read_line(line))
         lose_everyone(room, self._clock().mono)
         scribe = Scribe(self._journal, number, claim, self._retention)
@@ -147,6 +150,10 @@ class Rooms:
 
     def awake(self) -> list[RoomActor]:
         return list(self._awake.values())
+
+    def with_user(self, user_id: int) -> list[RoomActor]:
+        """Those that a change of this user concerns."""
+        return [actor for actor in self._awake.values() if actor.concerns(user_id)]
 
     def awake_one(self, slug: str) -> RoomActor | None:
         return self._awake.get(slug)

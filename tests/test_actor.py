@@ -14,7 +14,7 @@ from axenix.actor import INBOX, RoomActor
 from axenix.audience import CATCHING_UP_BEHIND, Audience
 from axenix.catchup import FIRST_READ, PAGE_BYTES, Hole, read_page
 from axenix.errors import Close, Refused
-from axenix.lines import Kind, Line
+from axenix.lines import Claim, Kind, Line
 from axenix.room import commands as c
 from axenix.room import events as e
 from axenix.room import fold
@@ -284,6 +284,68 @@ async def test_a_bug_in_a_turn_ends_the_room_and_not_the_server(
             await house.ask(1, c.SetState(topic="x"))
     assert one.code == Close.START_OVER and "a bug" in caplog.text
     assert await house.ask(1, c.SetState(topic="y")) == 2
+
+
+async def test_a_bug_in_telling_starts_the_room_over_and_nobody_misses_anything(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+) -> None:
+    house = House()
+    one = await house.enter(1)
+    one.take()
+    with monkeypatch.context() as bent:
+        bent.setattr(Audience, "tell", lambda audience, script: {}["on purpose"])
+        await house.say(one, c.PostChat(text="hi"))
+        await settle()
+    assert one.code == Close.START_OVER and "on purpose" in caplog.text
+    again = await house.enter(1, after_seq=1)
+    await settle()
+    assert [item["text"] for page in again.take() if page["type"] == "sync.batch" for item in page["items"]] == ["hi"]
+
+
+async def test_who_cannot_catch_up_because_of_a_bug_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House()
+    one = await house.enter(1)
+    for _ in range(300):
+        await house.say(one, c.PostChat(text="hi"))
+    await settle()
+    monkeypatch.setattr("axenix.catchup.read_page", lambda *_: {}["on purpose"])
+    two = await house.enter(2, after_seq=1)
+    await settle()
+    assert (one.code, two.code) == (None, Close.START_OVER)
+
+
+async def test_a_room_whose_history_is_cut_short_does_not_open_and_takes_no_time() -> None:
+    house = House()
+    real = house.journal.claim
+
+    async def claim(room: int) -> Claim:
+        return (await real(room))._replace(seq=3)
+
+    house.journal.claim = claim  # type: ignore[method-assign]
+    async with asyncio.timeout(1):
+        with pytest.raises(ValueError, match="ends at 0 and not at 3"):
+            await house.actor()
+
+
+async def test_a_room_that_is_being_deleted_does_not_fall_asleep_meanwhile() -> None:
+    house = House()
+    actor = await house.actor()
+    assert actor.idle
+    actor.closing = Refused("room_not_found")
+    assert not actor.idle
+
+
+async def test_a_change_of_somebody_wakes_only_the_rooms_they_are_in() -> None:
+    house = House()
+    await house.enter(1)
+    await house.enter(2)
+    await house.ask(2, c.Leave())
+    assert [len(house.rooms.with_user(user_id)) for user_id in (1, 2, 3)] == [1, 0, 0]
+    coming = asyncio.ensure_future(house.enter(3))
+    while not (await house.actor()).waiting:
+        await asyncio.sleep(0)
+    assert len(house.rooms.with_user(3)) == 1
+    await coming
 
 
 async def test_a_view_that_fails_hurts_its_asker_alone() -> None:

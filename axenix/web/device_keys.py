@@ -27,7 +27,7 @@ async def put(request: web.Request) -> web.Response:
     wanted = await body(request, DeviceKey, person)
     key = None if wanted.x25519_b64 is None else check_device_key(wanted.x25519_b64)
     changed = await house.people.update(person.id, device_key=key)
-    for actor in house.rooms.awake():
+    for actor in house.rooms.with_user(person.id):
         actor.tell(Who(person.id), ShowDeviceKey(changed.device_key))
     return answer(DeviceKeyKept(person.id, changed.device_key))
 

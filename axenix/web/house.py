@@ -87,7 +87,7 @@ class House:
 
     def show(self, person: Person) -> None:
         """Tell the rooms this person is in."""
-        for actor in self.rooms.awake():
+        for actor in self.rooms.with_user(person.id):
             actor.tell(Who(person.id), ShowProfile(person.nickname, person.avatar_url))
 
     def enter(self, socket: Socket, sender: str) -> None:

@@ -168,6 +168,9 @@ class Stay:
         except ConnectionError:
             self._house.tally.evictions += not self._socket.is_gone
             self._socket.close(Close.TOO_SLOW)
+        except Exception:
+            log.exception("room %s: a page could not be sent", self._slug)
+            self._socket.close(Close.START_OVER)
         self._socket.listen(self._hear)
 
     async def _send_page(self, wanted: c.Subscribe) -> None:
