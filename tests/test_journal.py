@@ -9,6 +9,7 @@ import re
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -570,6 +571,19 @@ async def test_what_a_crash_interrupted_is_deleted_after_the_next_start(
         await until_swept(store)
         assert len(await everything(store, room)) == 2000 - 1899 // 3
         assert await everything(store, gone) == []
+
+
+@pytest.mark.parametrize("line", [chat, event])
+async def test_what_is_still_on_its_way_when_a_room_goes_goes_with_it(
+    tmp_path: Path, line: Callable[[int], Line],
+) -> None:
+    async with opened(tmp_path) as store:
+        room, claim = await store.claimed()
+        other, others = await store.claimed("other")
+        await store.catalogue.erase(room)
+        store.journal.append(room, claim.term, Writing([line(1)]))
+        await store.journal.append(other, others.term, Writing([line(1)]))
+        assert await store.sql("SELECT room FROM lines") == [(other,)]
 
 
 async def test_others_are_not_kept_waiting_while_much_is_deleted(tmp_path: Path) -> None:

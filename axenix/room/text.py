@@ -64,7 +64,7 @@ def clean_chat(raw: str) -> str:
     text = raw.strip()
     if not text.isprintable():  # nearly everything is, and then there is nothing to take out
         text = _CHAT_CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
-    if not _visible(text):
+    if not text or not (text.isascii() or _visible(text)):
         raise Refused("empty_message")
     if len(text) > CHAT_LIMIT:
         raise Refused("message_too_long", f"A message has at most {CHAT_LIMIT} characters; this one has {len(text)}.")

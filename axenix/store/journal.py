@@ -52,9 +52,17 @@ SNAPSHOT = "UPDATE snapshots SET seq = ?, frozen = ? WHERE room = ?"
 FLOOR = "UPDATE rooms SET floor = max(floor, ?), awake = awake AND NOT ? WHERE id = ?"
 
 
-@lru_cache(ROWS)
-def insert(rows: int) -> str:
-    return "INSERT INTO lines (room, seq, kind, body, aside) VALUES " + ", ".join(["(?, ?, ?, ?, ?)"] * rows)
+LINES_IN = "INSERT INTO lines (room, seq, kind, body, aside) VALUES {}"
+CHAT_IN = """
+INSERT INTO chat (room, seq, body, aside) SELECT column1, column2, column4, column5 FROM (VALUES {})
+WHERE EXISTS (SELECT 1 FROM rooms WHERE id = column1)
+"""
+"""What the trigger of `lines` does, for lines of chat alone: most commits have no others, and it takes a third less."""
+
+
+@lru_cache(2 * ROWS)
+def insert(statement: str, rows: int) -> str:
+    return statement.format(", ".join(["(?, ?, ?, ?, ?)"] * rows))
 
 
 def select(statement: str, **values: int) -> Callable[[sqlite3.Connection], list[Line]]:
@@ -88,6 +96,7 @@ class Batch(Job):
         self._on_floor = on_floor
         self._on_durable = on_durable
         self._moves_floor = False
+        self._insert = CHAT_IN
         self._values: list[Any] = []
         """Of all lines, one after the other."""
         self._others: list[tuple[str, tuple[Any, ...]]] = []
@@ -99,6 +108,8 @@ class Batch(Job):
         self.events += len(writing.lines)
         for line in writing.lines:
             self._values += room, line.seq, int(line.kind), line.body, line.aside
+            if line.kind is not Kind.CHAT:
+                self._insert = LINES_IN
             if line.redacts is not None:
                 self._others.append((REDACT, (room, line.redacts)))
                 self.leaves_traces = True
@@ -126,7 +137,7 @@ class Batch(Job):
     def write(self, db: sqlite3.Connection) -> None:
         for start in range(0, len(self._values), ROWS * COLUMNS):
             values = self._values[start:start + ROWS * COLUMNS]
-            db.execute(insert(len(values) // COLUMNS), values)
+            db.execute(insert(self._insert, len(values) // COLUMNS), values)
         for statement, parameters in self._others:
             db.execute(statement, parameters)
 

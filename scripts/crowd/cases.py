@@ -40,7 +40,7 @@ class Case:
 
 WINDOW = 8
 FAN_OUT = Plan(peers=100, talkers=20, window=WINDOW)
-MUCH = replace(FAN_OUT, window=24)
+MUCH = replace(FAN_OUT, window=64)
 LATENCY = ("latency_ms", "p99")
 CASES = {
     "talk": Case("10 in a room, all talking", Plan(peers=10, talkers=10, window=WINDOW)),
@@ -55,7 +55,7 @@ CASES = {
                        ("joining_seconds",), "s", OURS),
     "idle": Case("5000 connected, in 50 rooms, nothing said", Plan(rooms=50, peers=100, talkers=0),
                  ("server", "kb_per_peer"), "KB a connection", OURS),
-    "fan-out-24": Case("the same, each with 24 under way: nobody waits for the disk", MUCH, servers=DURABLE),
+    "fan-out-64": Case("the same, each with 64 under way: nobody waits for the disk", MUCH, servers=DURABLE),
     "slow-disk": Case("that with 5 ms more for every fsync", MUCH, servers=DURABLE, slow_disk=True),
 }
 GROWTH = {
