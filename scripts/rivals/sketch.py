@@ -1,7 +1,8 @@
 """The design of this server and nothing else, to read off what every feature costs. Arguments: port, folder.
 
 One actor a room, one commit (at FULL) for all that waits, one frame an event, one write a peer and commit. There are no
-tokens, roles, limits, snapshots or resumes; a peer that does not read is not noticed.
+tokens, roles, limits, snapshots or resumes; a peer that does not read is not noticed. What the server does beyond the
+design to be faster (a commit that waits for what is just coming) is not here either.
 """
 
 from __future__ import annotations
