@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from functools import partial
-from typing import Any, Callable, NamedTuple, Protocol, Sequence
+from typing import Any, Callable, Protocol, Sequence
+
+from msgspec import Struct
 
 from axenix.errors import Close, Refused
 from axenix.tally import Tally
@@ -44,14 +46,14 @@ class Peer(Protocol):
         """Until little is left to send. Raises ConnectionError when the socket is gone or does not take anything."""
 
 
-class Whisper(NamedTuple):
+class Whisper(Struct, frozen=True):
     """Frames for one peer alone: acks and errors."""
 
     peer: Peer
     frame: bytes
 
 
-class Reply(NamedTuple):
+class Reply(Struct, frozen=True):
     """The answer to somebody who awaits it."""
 
     future: asyncio.Future[Any]

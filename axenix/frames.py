@@ -6,8 +6,6 @@ are not masked. Knows no sockets and no JSON.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 OPCODES = {CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG}
 FIN, MASKED = 0x80, 0x80
@@ -29,10 +27,8 @@ class Violation(Exception):
         self.code = code
 
 
-class Message(NamedTuple):
-    opcode: int
-    """TEXT, BINARY, CLOSE, PING or PONG: fragments have been joined."""
-    data: bytes
+Message = tuple[int, bytes]
+"""TEXT, BINARY, CLOSE, PING or PONG, and what it holds: fragments have been joined."""
 
 
 class FrameReader:
@@ -84,7 +80,7 @@ class FrameReader:
                 return
             payload = unmask(data[body - 4:body], data[body:stop])
             if is_plain:
-                messages.append(Message(TEXT, payload))
+                messages.append((TEXT, payload))
             elif message := self._take(data[at], payload):
                 messages.append(message)
             at = stop
@@ -111,7 +107,7 @@ class FrameReader:
         """One frame that is more than a whole text message."""
         opcode = head & 0xF
         if opcode & 0x8:
-            return Message(opcode, payload)
+            return opcode, payload
         if (opcode == CONTINUATION) is (self._parts is None):
             raise Violation(PROTOCOL_ERROR)
         if self._parts is None:
@@ -123,16 +119,19 @@ class FrameReader:
             raise Violation(TOO_BIG)
         if not head & FIN:
             return None
-        message = Message(self._opcode, bytes(self._parts))
+        message = self._opcode, bytes(self._parts)
         self._parts, self._size = None, 0
         return message
+
+
+_number = int.from_bytes  # looked up once: a class method is bound anew each time
 
 
 def unmask(key: bytes, payload: bytes) -> bytes:
     """Section 5.3, on the whole payload at once as one long number."""
     size = len(payload)
     mask = (key * (size // 4 + 1))[:size]
-    return (int.from_bytes(payload) ^ int.from_bytes(mask)).to_bytes(size)
+    return (_number(payload) ^ _number(mask)).to_bytes(size)
 
 
 def code_of(close: bytes) -> int | None:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from enum import IntEnum
 from functools import partial
-from typing import NamedTuple, Protocol, Sequence
+from typing import NamedTuple, Protocol, Sequence, get_args
 
 from msgspec import UNSET, Struct, json, structs
 
@@ -28,13 +28,13 @@ class Kind(IntEnum):
     KEY = 3
 
 
-_KINDS: dict[type[Event], Kind] = {
+_KINDS: dict[type[Event], Kind] = dict.fromkeys(get_args(AnyEvent), Kind.EVENT) | {
     event: kind for kind, events in ((Kind.CHAT, CHAT), (Kind.MODERATION, MODERATION), (Kind.KEY, KEYS))
     for event in events
 }
 
 
-class Line(NamedTuple):
+class Line(Struct, frozen=True, gc=False):
     """One event as it is kept: its bytes are those that were told, so history reads exactly as sent live."""
 
     seq: int
@@ -67,7 +67,7 @@ class Checkpoint(NamedTuple):
     """Nobody is inside and the actor goes to sleep: a start need not open this room."""
 
 
-class Writing(NamedTuple):
+class Writing(Struct, frozen=True):
     """All that one turn of a room wants written, in one commit or not at all. Lines are dense from lines[0].seq on."""
 
     lines: Sequence[Line]
@@ -131,10 +131,9 @@ _aside = json.Decoder(Aside)
 
 
 def write_line(entry: Entry) -> Line:
-    event, aside = entry
+    event, aside = entry.event, entry.aside
     redacts = event.id if isinstance(event, ChatDeleted) else None
-    kind = _KINDS.get(type(event), Kind.EVENT)
-    return Line(event.seq, kind, _encode(event), _encode(aside) if aside else None, redacts)
+    return Line(event.seq, _KINDS[type(event)], _encode(event), _encode(aside) if aside else None, redacts)
 
 
 def read_line(line: Line) -> Entry:
@@ -153,7 +152,7 @@ def tombstone(body: bytes) -> bytes:
 
 def nameless(entry: Entry, user_id: int) -> Entry:
     """What is left of a line of history when this user is erased: the same, without name, picture, title and keys."""
-    event, aside = entry
+    event, aside = entry.event, entry.aside
     if isinstance(event, MemberJoined | MemberUpdated) and event.user_id == user_id:
         event = structs.replace(event, nickname=NOBODY, avatar_url=None)
     elif isinstance(event, RecordingAdded) and event.uploader_user_id == user_id:

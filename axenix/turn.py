@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from axenix import wire
 from axenix.audience import Audience, Peer, Reply, Step, Whisper
@@ -103,8 +104,8 @@ class Turn:
 
     def forget(self, envelope: Envelope) -> None:
         """The socket has ended by itself; it stops hearing, in its turn."""
-        user_id, number = envelope.who
-        self.script.append(partial(self._part, user_id, number or 0, Close.NORMAL))
+        who = envelope.who
+        self.script.append(partial(self._part, who.user_id, who.connection or 0, Close.NORMAL))
 
     # ---- what is answered ----
 
@@ -141,7 +142,7 @@ class Turn:
     def void(self, refused: Exception, ended: Exception) -> list[Reply]:
         """Nothing of this turn has happened after all: what its askers are told. Who only looked may look again."""
         replies = [step for step in self.script if isinstance(step, Reply)]
-        return [step._replace(refused=step.refused or (ended if step.looked else refused)) for step in replies]
+        return [replace(step, refused=step.refused or (ended if step.looked else refused)) for step in replies]
 
     # ---- who comes in ----
 

@@ -6,6 +6,8 @@ import asyncio
 import json
 from typing import Any
 
+from msgspec.structs import replace
+
 from axenix.actor import RoomActor
 from axenix.audience import Peer
 from axenix.errors import Fenced, Refused
@@ -54,7 +56,7 @@ class MemoryJournal(Journal):
                 assert line.seq == len(self.lines) + 1
                 if line.redacts:
                     old = self.lines[line.redacts - 1]
-                    self.lines[line.redacts - 1] = old._replace(body=tombstone(old.body))
+                    self.lines[line.redacts - 1] = replace(old, body=tombstone(old.body))
                 self.lines.append(line)
             if writing.checkpoint:
                 self.frozen, self.frozen_seq = writing.checkpoint.frozen, writing.checkpoint.seq

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from store_kit import Store, chat, commits_in_log, deed, deletion, event, full, opened, some, stalled, until
 
 from axenix.errors import Fenced, Refused
@@ -117,8 +118,8 @@ async def test_a_room_is_opened_from_its_last_checkpoint(tmp_path: Path) -> None
         room = await store.room(frozen=b"before its first event")
         claim = await store.journal.claim(room)
         assert claim[1:] == (0, 1, b"before its first event", 0)
-        store.journal.append(room, claim.term, some(1, 3)._replace(checkpoint=Checkpoint(3, b"after three", 1)))
-        store.journal.append(room, claim.term, some(4, 6)._replace(checkpoint=Checkpoint(6, b"after six", 1)))
+        store.journal.append(room, claim.term, replace(some(1, 3), checkpoint=Checkpoint(3, b"after three", 1)))
+        store.journal.append(room, claim.term, replace(some(4, 6), checkpoint=Checkpoint(6, b"after six", 1)))
         await store.journal.append(room, claim.term, some(7, 8))
     async with opened(tmp_path) as store:
         assert (await store.journal.claim(room))[1:] == (8, 1, b"after six", 6)
@@ -137,7 +138,7 @@ async def test_the_card_goes_with_the_lines_that_change_it(tmp_path: Path) -> No
     card = Card("New title", "topic", True, True, True, "/static/covers/x", "a-key-of-at-least-16")
     async with opened(tmp_path) as store:
         room, claim = await store.claimed()
-        await store.journal.append(room, claim.term, some(1, 1)._replace(card=card))
+        await store.journal.append(room, claim.term, replace(some(1, 1), card=card))
         listed = await store.catalogue.find("room")
         assert listed is not None
         assert all(getattr(listed, name) == getattr(card, name) for name in Card.__struct_fields__)
@@ -528,7 +529,7 @@ async def until_swept(store: Store) -> None:
 async def test_retention_takes_events_and_leaves_chat_and_moderation(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         room, claim = await store.claimed()
-        await store.journal.append(room, claim.term, some(1, 3000)._replace(checkpoint=Checkpoint(3000, b"{}", 2401)))
+        await store.journal.append(room, claim.term, replace(some(1, 3000), checkpoint=Checkpoint(3000, b"{}", 2401)))
         await until_swept(store)
         left = {line.seq for line in await everything(store, room)}
         assert left == {seq for seq in range(1, 3001) if seq > 2400 or seq % 3}
@@ -538,7 +539,7 @@ async def test_retention_takes_events_and_leaves_chat_and_moderation(tmp_path: P
 async def test_the_floor_never_goes_down(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         room, claim = await store.claimed()
-        await store.journal.append(room, claim.term, some(1, 9)._replace(checkpoint=Checkpoint(9, b"{}", 7)))
+        await store.journal.append(room, claim.term, replace(some(1, 9), checkpoint=Checkpoint(9, b"{}", 7)))
         await store.journal.append(room, claim.term, Writing([], None, Checkpoint(9, b"{}", 3)))
         assert (await store.journal.claim(room)).floor == 7
 
@@ -564,7 +565,7 @@ async def test_what_a_crash_interrupted_is_deleted_after_the_next_start(
         with monkeypatch.context() as patch:
             patch.setattr(sweep.Sweeper, "wake", lambda self: None)
             store.journal.append(gone, other.term, some(1, 2000))
-            await store.journal.append(room, claim.term, some(1, 2000)._replace(checkpoint=Checkpoint(9, b"{}", 1900)))
+            await store.journal.append(room, claim.term, replace(some(1, 2000), checkpoint=Checkpoint(9, b"{}", 1900)))
             await store.catalogue.erase(gone)
         assert len(await everything(store, room)) == 2000
     async with opened(tmp_path) as store:
@@ -607,7 +608,7 @@ async def long_room(store: Store, slug: str, count: int) -> int:
     for first in range(1, count, 10_000):
         last = min(count, first + 9_999)
         checkpoint = Checkpoint(last - 500, b"x" * 50_000, 1) if last == count and count > 500 else None
-        store.journal.append(room, claim.term, some(first, last)._replace(checkpoint=checkpoint))
+        store.journal.append(room, claim.term, replace(some(first, last), checkpoint=checkpoint))
     await store.journal.flushed()
     return room
 

@@ -49,7 +49,7 @@ def decide(room: Room, who: p.Who, command: Any, now: Moment) -> list[e.Fact]:
 
 
 def join(case: p.Case, command: c.Join) -> Sequence[Happening]:
-    room, who, now = case
+    room, who, now = case.room, case.who, case.now
     known = room.members.get(who.user_id)
     here: e.Notice = e.BeatHeard(who.user_id, now.mono)
     if who.connection is not None:
@@ -75,7 +75,7 @@ def lowered(case: p.Case, command: c.Join) -> Sequence[Happening]:
 
 
 def admit(case: p.Case, known: Member | None, command: c.Join, role: Role) -> None:
-    room, _, now = case
+    room, now = case.room, case.now
     if known and known.banned(now):
         raise Refused("banned", f"You are banned from this room until {known.ban_until}.")
     stranger = known is None or known.expelled
@@ -92,7 +92,7 @@ def leave(case: p.Case, command: c.Leave) -> Sequence[Happening]:
 
 
 def disconnect(case: p.Case, command: c.Disconnect) -> Sequence[Happening]:
-    room, who, now = case
+    room, who, now = case.room, case.who, case.now
     if who.connection is None or room.presence.sockets.get(who.user_id) != who.connection:
         return []  # a newer connection has replaced it, or the stay has ended already
     if command.code in ENDS_THE_STAY:
@@ -105,7 +105,7 @@ def beat(case: p.Case, command: c.Beat) -> Sequence[Happening]:
 
 
 def tick(case: p.Case, command: c.Tick) -> Sequence[Happening]:
-    room, _, now = case
+    room, now = case.room, case.now
     facts: list[Happening] = []
     for user_id, since in room.presence.lost.items():
         if now.mono - since < room.law.grace:

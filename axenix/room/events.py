@@ -6,7 +6,7 @@ Knows shapes only; what an event does to the room is in `fold.py`.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -242,7 +242,7 @@ class Aside(Struct, omit_defaults=True):
     """The device key that each was wrapped for; empty where the server made the room key."""
 
 
-class Entry(NamedTuple):
+class Entry(Struct, frozen=True):
     """An event with its aside: one line of the journal."""
 
     event: Event
@@ -284,7 +284,7 @@ class MemberForgotten(Struct):
     user_id: int
 
 
-class Passed(NamedTuple):
+class Passed(Struct, frozen=True):
     """A signal on its way: to one peer, or (to = None) to all others."""
 
     to: int | None

@@ -13,7 +13,7 @@ from axenix.room.state import CIDS_KEPT, DELETED_KEPT, KeyState, Member, Recordi
 
 def apply(room: Room, fact: e.Entry | e.Notice) -> None:
     if isinstance(fact, e.Entry):
-        event, aside = fact
+        event, aside = fact.event, fact.aside
         if event.seq != room.seq + 1:
             raise ValueError(f"{room.slug}: event {event.seq} cannot follow {room.seq}")
         room.seq = event.seq

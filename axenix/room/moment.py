@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import NamedTuple
+
+from msgspec import Struct
 
 
 def iso(ms: int) -> str:
@@ -23,7 +24,7 @@ def milliseconds(text: str) -> int:
     return round(datetime.fromisoformat(text).timestamp() * 1000)
 
 
-class Moment(NamedTuple):
+class Moment(Struct, frozen=True, gc=False):
     ms: int
     """The wall clock, for people and for what outlives the process: created_at, bans, chat rates."""
     mono: float

@@ -5,20 +5,20 @@ Knows roles, standing and presence. Every function returns quietly or raises `Re
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from axenix.errors import Refused
 from axenix.room.moment import Moment
 from axenix.room.state import RANK, Member, Room, present, silence
 
 
-class Who(NamedTuple):
+class Who(Struct, frozen=True, gc=False):
     user_id: int
     connection: int | None = None
     """The number of the socket it came by; None: by REST, or from the server itself."""
 
 
-class Case(NamedTuple):
+class Case(Struct, frozen=True):
     """One command before the room."""
 
     room: Room
@@ -58,11 +58,11 @@ def staying(case: Case) -> None:
 
 
 def inside(case: Case) -> None:
-    room, (user_id, connection), now = case
-    if connection is not None:
-        if room.presence.sockets.get(user_id) != connection:
+    room, who, user_id = case.room, case.who, case.who.user_id
+    if who.connection is not None:
+        if room.presence.sockets.get(user_id) != who.connection:
             raise Refused("not_inside")
-    elif standing(room, user_id, now) and not present(room, user_id):
+    elif standing(room, user_id, case.now) and not present(room, user_id):
         raise Refused("not_inside")
 
 

@@ -65,7 +65,8 @@ def traces(db: sqlite3.Connection, user_id: int) -> list[Trace]:
         texts = [seq for seq, in db.execute(TEXTS, asked).fetchall()]
         told = [Line(seq, Kind(kind), body, aside) for seq, kind, body, aside in db.execute(EVENTS, asked).fetchall()]
         rewritten = [write_line(nameless(read_line(line), user_id)) for line in told]
-        changed = [new for old, new in zip(told, rewritten, strict=True) if old[:4] != new[:4]]
+        changed = [new for old, new in zip(told, rewritten, strict=True)
+                   if (old.body, old.aside) != (new.body, new.aside)]
         found.append(Trace(shelf.id, shelf.slug, texts, changed))
     return found
 

@@ -144,10 +144,10 @@ async def my_key(request: web.Request) -> web.Response:
 async def wrap_in(house: House, slug: str, seq: int, user_id: int) -> tuple[Event, str]:
     """What the journal keeps beside the event that brought this user's share."""
     line = await house.journal.line((await house.rooms.open(slug)).number, seq)
-    event, aside = read_line(line) if line else (None, None)
-    if event is None or aside is None or user_id not in aside.shares:
+    entry = read_line(line) if line else None
+    if entry is None or entry.aside is None or user_id not in entry.aside.shares:
         raise Refused("key_not_found")
-    return event, aside.shares[user_id]
+    return entry.event, entry.aside.shares[user_id]
 
 
 def named(room: Room, key_epoch: int) -> shapes.KeyNamed:
