@@ -125,7 +125,11 @@ class Audience:
             self._told += len(shared)
             self.tally.deliveries += len(frames) * len(self._live)
             for peer in self._live.values():
-                peer.tell(shared)
+                if peer in whispers:
+                    peer.write(shared + b"".join(whispers.pop(peer)))  # one system call for both
+                    peer.written -= len(shared)  # which is counted once for all
+                else:
+                    peer.tell(shared)
             if self._behind:
                 self._part_the_slow()
         for peer, own in whispers.items():

@@ -44,6 +44,18 @@ async def test_nobody_sees_an_event_or_an_ack_before_it_is_durable() -> None:
     assert [message["type"] for message in two.take()] == ["chat.message"]
 
 
+async def test_what_all_hear_and_the_ack_of_one_leave_in_one_write_and_are_counted_once() -> None:
+    house = House()
+    one = await house.enter(1)
+    one.take()
+    writes, real, before = [], one.tell, one.written
+    one.tell = lambda data: (writes.append(data), real(data))[1]  # type: ignore[method-assign]
+    await house.say(one, c.PostChat(text="hi", cid="a"))
+    await settle()
+    assert [message["type"] for message in one.take()] == ["chat.message", "ack"]
+    assert len(writes) == 1 and one.written - before == len(wire.ack("a", 2))
+
+
 async def test_a_refusal_that_rests_on_what_is_not_durable_waits_for_it() -> None:
     house = House()
     await house.enter(1)

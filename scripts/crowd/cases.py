@@ -39,15 +39,20 @@ class Case:
 
 
 WINDOW = 8
+TALK = Plan(peers=10, talkers=10, window=WINDOW)
 FAN_OUT = Plan(peers=100, talkers=20, window=WINDOW)
+ROOMS = Plan(rooms=200, peers=5, talkers=1, window=WINDOW)
 MUCH = replace(FAN_OUT, window=64)
+WAITING = "the same, each waiting for its last message"
 LATENCY = ("latency_ms", "p99")
 CASES = {
-    "talk": Case("10 in a room, all talking", Plan(peers=10, talkers=10, window=WINDOW)),
+    "talk": Case("10 in a room, all talking", TALK),
+    "talk-1": Case(WAITING, replace(TALK, window=1)),
     "fan-out": Case("100 in a room, 20 talking", FAN_OUT),
-    "fan-out-1": Case("the same, each waiting for its last message", replace(FAN_OUT, window=1)),
+    "fan-out-1": Case(WAITING, replace(FAN_OUT, window=1)),
+    "rooms": Case("200 rooms of 5, one talking in each", ROOMS),
+    "rooms-1": Case(WAITING, replace(ROOMS, window=1)),
     "hall": Case("2000 in a room, one talking, 20/s", Plan(peers=2000, talkers=1, rate=20), LATENCY, "ms, p99"),
-    "rooms": Case("200 rooms of 5, one talking in each", Plan(rooms=200, peers=5, talkers=1)),
     "signals": Case("500 pairs, 20 000 offers, answers and candidates a second",
                     Plan(rooms=500, peers=2, talkers=0, signals=40), ("signal_latency_ms", "p99"), "ms, p99", OURS),
     "join-storm": Case("1000 join one room at once",

@@ -8,12 +8,12 @@ from typing import Any
 from crowd.cases import CASES, WINDOW, Summary
 from crowd.servers import KINDS
 
-COMPARED = ("talk", "fan-out", "fan-out-1", "rooms", "hall")
+COMPARED = ("talk", "fan-out", "rooms", "talk-1", "fan-out-1", "rooms-1", "hall")
 NAMES = {"axenix": "**Axenix Conference**", "sketch": "the sketch of its design",
          "socketify": "uWebSockets (socketify)", "ws": "ws (Node.js)",
          "socket.io": "Socket.IO (Node.js)", "starlette": "FastAPI + SQLite"}
-HOW = ("One core for the server, another for the load; medians. In talk and fan-out each talker has "
-       f"{WINDOW} messages under way, in fan-out-1 and rooms one. A message has 80 characters.")
+HOW = (f"One core for the server, another for the load; medians. In talk, fan-out and rooms each talker has {WINDOW} "
+       "messages under way, with -1 it waits for its last one. A message has 80 characters.")
 
 Medians = dict[str, dict[str, Summary]]
 
