@@ -28,7 +28,7 @@ from axenix.room import commands as c
 from axenix.room import files
 from axenix.room.events import AnyEvent, ChatDeleted, RecordingDeleted
 from axenix.room.signals import Relayed, Typing
-from axenix.room.state import CIDS_KEPT, Law, Snapshot
+from axenix.room.state import CIDS_KEPT, EPOCH_RATE, Law, Snapshot
 from axenix.room.text import CHAT_LIMIT
 from axenix.web import arrivals, doorway, guard, house, joining, moderation, pictures, socket, sync, tus, uploads, ws
 
@@ -267,6 +267,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert limits["events of a room that wait for the disk"] == str(actor.UNTOLD)
     assert limits["a page of `sync`"] == f"{sync.MOST} events; it ends early beyond {catchup.PAGE_BYTES} bytes"
     assert limits["a `cid`"] == f"1 to {length(c.Cid)} characters; {CIDS_KEPT} are remembered, a member in a room"
+    assert limits["key epochs, a member in a room"] == "{} in {:g} s".format(*EPOCH_RATE)
     assert limits["bytes that wait for a slow reader"].endswith(f"not longer than {audience.STUCK_SECONDS:g} s")
     assert limits["recordings of a room"] == str(files.RECORDINGS)
     assert limits["the text of a chat message"] == f"{CHAT_LIMIT} characters"

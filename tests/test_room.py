@@ -9,7 +9,7 @@ from playbook import ADA, BOB, EVE, OWNER, Play, joined, joins
 from axenix.room import commands as c
 from axenix.room import events as e
 from axenix.room.files import RECORDINGS
-from axenix.room.state import Law, next_deadline, online_count, snapshot, status
+from axenix.room.state import EPOCH_RATE, Law, freeze, next_deadline, online_count, snapshot, status, thaw
 
 SENDS = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=sendrecv\r\n"
 LISTENS = SENDS.replace("sendrecv", "recvonly")
@@ -138,6 +138,18 @@ def test_five_messages_in_ten_seconds_and_no_more_not_even_by_reconnecting() -> 
 def test_a_clock_that_was_set_back_silences_nobody() -> None:
     play = Play(Law(chat_rate=(1, 10))).given(joins(BOB), (BOB, c.PostChat(text="hi")))
     play.later(-3600).when(BOB, c.PostChat(text="hi")).then(e.ChatPosted(room_slug="stage", user_id=BOB, text="hi"))
+
+
+def test_nobody_fills_the_memory_of_a_room_with_key_epochs_not_even_by_coming_back(play: Play) -> None:
+    limit, seconds = EPOCH_RATE
+    play.given(*[(OWNER, c.DistributeKey(number, {})) for number in range(1, limit + 1)])
+    play.later(seconds / 2).given((OWNER, c.Leave()))
+    play.room = thaw(freeze(play.room), play.room.law)
+    play.given(joins(OWNER), joins(ADA)).when(OWNER, c.DistributeKey(limit + 1, {})).refused("rate_limited")
+    assert play.failure is not None and play.failure.retry_after == pytest.approx(seconds / 2, abs=0.01)
+    play.given((ADA, c.DistributeKey(limit + 1, {})))  # whom that does not hold up
+    play.later(seconds / 2).given((OWNER, c.DistributeKey(limit + 2, {})))
+    assert play.room.key_epoch == limit + 2
 
 
 def test_a_repeated_cid_makes_no_second_message_and_costs_no_rate() -> None:

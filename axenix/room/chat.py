@@ -6,7 +6,6 @@ from axenix.errors import Refused
 from axenix.room import commands as c
 from axenix.room import events as e
 from axenix.room.keys import fresh
-from axenix.room.moment import iso, milliseconds
 from axenix.room.permits import Case, audible, moderator, target
 from axenix.room.text import clean_chat, contains_banned
 
@@ -52,15 +51,12 @@ def once(case: Case, cid: str | None) -> None:
 
 
 def in_time(case: Case) -> None:
-    """The chat rate. Marks from the future (a clock that was set back) do not count."""
+    """The chat rate."""
     if not case.room.law.chat_rate:
         return
     limit, seconds = case.room.law.chat_rate
-    since = iso(case.now.ms - int(seconds * 1000))
-    recent = [mark for mark in case.member.chat_marks if since < mark <= case.now.iso]
-    if len(recent) >= limit:
-        wait = (milliseconds(recent[-limit]) - case.now.ms) / 1000 + seconds
-        raise Refused("rate_limited", f"At most {limit} messages in {seconds:g} s.", retry_after=round(wait, 3))
+    if wait := case.now.too_soon(case.member.chat_marks, limit, seconds):
+        raise Refused("rate_limited", f"At most {limit} messages in {seconds:g} s.", retry_after=wait)
 
 
 def delete_chat(case: Case, command: c.DeleteChat) -> list[e.Event | e.Entry]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from axenix.room import events as e
-from axenix.room.state import CIDS_KEPT, DELETED_KEPT, KeyState, Member, Recording, Room, silence
+from axenix.room.state import CIDS_KEPT, DELETED_KEPT, EPOCH_RATE, KeyState, Member, Recording, Room, silence
 
 
 def apply(room: Room, fact: e.Entry | e.Notice) -> None:
@@ -177,6 +177,9 @@ def recording_deleted(room: Room, event: e.RecordingDeleted, aside: e.Aside) -> 
 def key_changed(room: Room, event: e.KeyChanged, aside: e.Aside) -> None:
     room.key_epoch, room.key = event.key_epoch, KeyState(event.mode)
     room.key_ids[event.key_epoch] = event.seq
+    marks = room.members[event.by_user].epoch_marks
+    marks.append(event.created_at)
+    del marks[:-EPOCH_RATE[0]]
     key_shared(room, event, aside)
 
 

@@ -18,6 +18,8 @@ Status = Literal["active", "lost", "left", "banned"]
 RANK: dict[Role, int] = {"guest": 0, "admin": 1, "owner": 2}
 CIDS_KEPT = 1000
 DELETED_KEPT = 100
+EPOCH_RATE = 100, 600.0
+"""At most so many key epochs in so many seconds, a member: the room remembers each of them for good."""
 BEAT_SECONDS = 45.0
 """A member present by REST alone is lost after this long without a heartbeat."""
 
@@ -48,6 +50,8 @@ class Member(Participant, kw_only=True):
     """key epoch: the seq of the line that holds this member's wrap"""
     chat_marks: list[str] = field(default_factory=list)
     """When the last few messages were posted: what the chat rate counts."""
+    epoch_marks: list[str] = field(default_factory=list)
+    """When this member began the last key epochs: what `EPOCH_RATE` counts."""
 
     def banned(self, now: Moment) -> bool:
         return self.ban_until is not None and self.ban_until > now.iso
