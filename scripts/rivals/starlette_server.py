@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timezone
 from pathlib import Path
+from socket import create_server
 from typing import Any
 
 import aiosqlite
@@ -64,4 +65,5 @@ async def broadcast(room: str, user: int, text: str) -> None:
 
 app = FastAPI(lifespan=lifespan)
 app.add_api_websocket_route("/{room}", chat)
-uvicorn.run(app, host="127.0.0.1", port=PORT, log_level="warning", access_log=False, backlog=4096)
+listening = create_server(("127.0.0.1", PORT), backlog=4096)  # or it would say that it is ready before it is
+uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run([listening])
