@@ -24,6 +24,8 @@ with sync_playwright() as playwright:
 """
 NO_BROWSER = """No browser was found, and none could be installed: the tests that need one will fail.
 Install Chromium, Chrome or Edge, or name one in the environment variable AXENIX_TEST_BROWSER."""
+NO_FIREFOX = """No Firefox was found, and none could be installed: the tests that need one will fail.
+Install it, but not as a snap, which cannot read the temporary profile of a test."""
 PROGRAMS = {
     "nginx": ("nginx-light", "nginx"), "caddy": ("caddy", "caddy"),
     "turnserver": ("coturn", "coturn"), "turnutils_uclient": ("coturn", "coturn"),
@@ -99,6 +101,17 @@ def install_browser() -> None:
     if run_quietly([*playwright, "install", "chromium"]):
         path = subprocess.check_output([PYTHON, "-c", ASK_PLAYWRIGHT], encoding="utf-8")
         DOWNLOADED_BROWSER.write_text(path, encoding="utf-8")
+
+
+def find_firefox() -> str | None:
+    places = [shutil.which("firefox-esr"), shutil.which("firefox"), "/Applications/Firefox.app/Contents/MacOS/firefox",
+              os.path.join(os.environ.get("ProgramFiles", "/nowhere"), "Mozilla Firefox", "firefox.exe")]
+    return next((path for path in places if path and not path.startswith("/snap/") and os.path.exists(path)), None)
+
+
+def install_firefox() -> None:
+    if is_debian():
+        apt_install("firefox-esr")
 
 
 def find_node() -> str | None:

@@ -40,6 +40,7 @@ def install() -> str:
         _tools.apt_install(_setup.venv_package())
     _setup.prepare("requirements.txt", "tests/requirements.txt")
     found_or_installed(_tools.find_browser, _tools.install_browser, _tools.NO_BROWSER)
+    found_or_installed(_tools.find_firefox, _tools.install_firefox, _tools.NO_FIREFOX)
     _tools.install_programs()
     node = found_or_installed(_tools.find_node, _tools.install_node, _tools.NO_NODE)
     _tools.install_packages(node)

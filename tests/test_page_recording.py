@@ -50,7 +50,7 @@ PLAYED = """async (video) => {
   brush.drawImage(video, 0, 0, 64, 36);
   const pixels = brush.getImageData(0, 0, 64, 36).data;
   const colours = new Set(Array.from({ length: 64 * 36 }, (_, at) => pixels.slice(4 * at, 4 * at + 3).join()));
-  const heard = video.captureStream().getAudioTracks().length;
+  const heard = (video.captureStream ?? video.mozCaptureStream).call(video).getAudioTracks().length;
   return { duration, at: video.currentTime, width: video.videoWidth, colours: colours.size, heard };
 }"""
 
