@@ -1,6 +1,8 @@
 // @ts-check
 /** All voices in one track: whoever comes is mixed in, whoever goes is taken out. Knows tracks, and nobody's name. */
 
+const PATIENCE = 2_000; // until it is clear that nothing will sound
+
 export class Mixer {
   #context = new AudioContext();
   #together = this.#context.createMediaStreamDestination();
@@ -12,7 +14,13 @@ export class Mixer {
     none.gain.value = 0;
     this.#silence.connect(none).connect(this.#together); // a track without any sound would stand still
     this.#silence.start();
-    void this.#context.resume();
+  }
+
+  /** Whether it runs: on a machine without any sound output Firefox never begins. */
+  async runs() {
+    const late = new Promise((resolve) => setTimeout(resolve, PATIENCE));
+    await Promise.race([this.#context.resume(), late]);
+    return this.#context.state === "running";
   }
 
   get track() {

@@ -29,25 +29,36 @@ export function recordedAs() {
 
 export class Recorder {
   #painter = new Painter();
-  #mixer = new Mixer();
+  #mixer;
   #ticker = new Worker("/static/ticker.js");
   #recorder;
   #began = performance.now();
   /** @type {Promise<void>} */
   #stopped;
 
+  /** Begins as soon as it is known whether there will be sound. @param {Given} given */
+  static async begin(given) {
+    const mixer = new Mixer();
+    return new Recorder(given, mixer, await mixer.runs());
+  }
+
   /**
-   * @param {object} given
-   * @param {string} given.mime
-   * @param {() => Face[]} given.faces  To be seen at this moment.
-   * @param {() => MediaStreamTrack[]} given.voices  To be heard.
-   * @param {(piece: Blob, lasts: number) => void} given.piece
-   * @param {() => void} given.failed
+   * @typedef {object} Given
+   * @property {string} mime
+   * @property {() => Face[]} faces  To be seen at this moment.
+   * @property {() => MediaStreamTrack[]} voices  To be heard.
+   * @property {(piece: Blob, lasts: number) => void} piece
+   * @property {() => void} failed
    */
-  constructor({ mime, faces, voices, piece, failed }) {
+
+  /** @param {Given} given @param {Mixer} mixer @param {boolean} sounds */
+  constructor({ mime, faces, voices, piece, failed }, mixer, sounds) {
     const stream = this.#painter.stream(PER_SECOND);
-    stream.addTrack(this.#mixer.track);
-    this.#recorder = new MediaRecorder(stream, { mimeType: mime, ...SETTINGS });
+    if (sounds) stream.addTrack(mixer.track); // one that stands still would hold up the picture too,
+    const mimeType = sounds ? mime : mime.replace(",opus", ""); // and so would the promise of one
+    this.sounds = sounds;
+    this.#mixer = mixer;
+    this.#recorder = new MediaRecorder(stream, { mimeType, ...SETTINGS });
     this.#recorder.ondataavailable = ({ data }) => data.size > 0 && piece(data, this.lasts);
     this.#recorder.onerror = failed;
     this.#stopped = new Promise((resolve) => (this.#recorder.onstop = () => resolve()));

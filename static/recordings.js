@@ -201,10 +201,7 @@ export class Recordings {
   async #begin({ title }) {
     const mime = recordedAs();
     if (mime === undefined || this.#making) return;
-    const making = (this.#making = new Making(this.#uploads, this.#seen, (key) => {
-      this.#notice(key);
-      this.stop();
-    }));
+    const making = (this.#making = new Making(this.#uploads, this.#seen, this.#notice, () => this.stop()));
     await making.begin({ slug: this.#slug, userId: this.#me, title, mime });
     this.#changed();
   }
@@ -224,16 +221,18 @@ class Making {
   id = "";
 
   /** @param {Uploads} uploads @param {{ faces: () => Face[], voices: () => MediaStreamTrack[] }} seen
-   * @param {(key: string) => void} mustEnd  And why. */
-  constructor(uploads, seen, mustEnd) {
+   * @param {(key: string) => void} notice @param {() => void} stop */
+  constructor(uploads, seen, notice, stop) {
     this.#uploads = uploads;
     this.#seen = seen;
-    this.#mustEnd = mustEnd;
+    this.#notice = notice;
+    this.#stop = stop;
   }
 
   #uploads;
   #seen;
-  #mustEnd;
+  #notice;
+  #stop;
 
   /** @param {{ slug: string, userId: number, title: string, mime: string }} about */
   async begin(about) {
@@ -244,11 +243,20 @@ class Making {
     const failed = () => this.#mustEnd("recording_broke");
     const piece = (/** @type {Blob} */ blob, /** @type {number} */ lasts) => this.#piece(about.slug, blob, lasts);
     try {
-      this.#recorder = new Recorder({ mime: about.mime, ...this.#seen, piece, failed });
+      const recorder = await Recorder.begin({ mime: about.mime, ...this.#seen, piece, failed });
+      if (this.#over) return recorder.stop();
+      this.#recorder = recorder;
+      if (!recorder.sounds) this.#notice("recording_silent");
     } catch (error) {
       console.error("A recording that cannot begin:", error);
       failed();
     }
+  }
+
+  /** @param {string} key  Why. */
+  #mustEnd(key) {
+    this.#notice(key);
+    this.#stop();
   }
 
   async end() {

@@ -16,6 +16,13 @@ from windows import Window, Windows, eventually
 
 pytestmark = pytest.mark.timeout(180)
 
+SOUNDS = """(async () => {
+  const context = new AudioContext();
+  await Promise.race([context.resume(), new Promise((resolve) => setTimeout(resolve, 2000))]);
+  return context.state === "running";
+})()"""
+"""Whether this machine has a sound output, without which Firefox mixes nothing."""
+
 
 @pytest.fixture
 async def fox(server: ServerProcess, tmp_path: Path) -> AsyncIterator[FirefoxWindow]:
@@ -110,14 +117,17 @@ async def test_what_firefox_records_chromium_plays(windows: Windows, fox: Firefo
     await fox.enter(path, "Fox")
     await ann.enter(path, "Ann")
     await flow(ann, fox)
+    sounds = await fox.evaluate(SOUNDS)
     await record(fox, "ask-record")
     await ann.part("recording-mark").wait_for()
+    if not sounds:
+        await fox.until("document.querySelector('[data-testid=toasts]').innerText.includes('without sound')")
     await asyncio.sleep(3)
     await record(fox, "ask-record-stop")
     await open_recordings(ann)
     await listed(ann, 1)
     await ann.part("play-recording").click()
-    is_whole(await ann.part("player").evaluate(PLAYED))
+    is_whole(await ann.part("player").evaluate(PLAYED), sounds)
 
 
 async def test_what_chromium_records_firefox_plays(windows: Windows, fox: FirefoxWindow) -> None:
@@ -133,7 +143,7 @@ async def test_what_chromium_records_firefox_plays(windows: Windows, fox: Firefo
     await fox.click("more-recordings")
     await fox.click("play-recording")
     await fox.text("recording")
-    is_whole(await fox.evaluate(f"({PLAYED})(document.querySelector('[data-testid=player]'))"))
+    is_whole(await fox.evaluate(f"({PLAYED})(document.querySelector('[data-testid=player]'))"), True)
 
 
 async def record(fox: FirefoxWindow, question: str) -> None:
@@ -142,7 +152,7 @@ async def record(fox: FirefoxWindow, question: str) -> None:
     await fox.click(question, "[type=submit]")
 
 
-def is_whole(seen: dict[str, Any]) -> None:
+def is_whole(seen: dict[str, Any], sounds: bool) -> None:
     """With a length, places to jump to, sound, and faces."""
-    assert 2.5 < seen["duration"] < 8 and seen["at"] > seen["duration"] - 1.3
-    assert (seen["width"], seen["heard"]) == (1280, 1) and seen["colours"] > 20
+    assert 2.5 < seen["duration"] < 20 and seen["at"] > seen["duration"] - 1.3, seen
+    assert (seen["width"], seen["heard"]) == (1280, int(sounds)) and seen["colours"] > 20, seen

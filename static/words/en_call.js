@@ -215,6 +215,7 @@ export const EN_CALL = {
   record_nobody: "The room says that it is recorded, but nobody's window is recording any more.",
   recordings_none: "No recordings yet.",
   recording_full: "The recording has reached the largest size allowed here and has ended.",
+  recording_silent: "The recording is without sound: this computer has no sound output.",
   recording_broke: "The browser could not go on recording.",
   recording_torn: "A part of it is missing in this browser.",
   recording_not_found: "It is gone.",
