@@ -126,8 +126,9 @@ class Audience:
             self.tally.deliveries += len(frames) * len(self._live)
             for peer in self._live.values():
                 if peer in whispers:
-                    peer.write(shared + b"".join(whispers.pop(peer)))  # one system call for both
-                    peer.written -= len(shared)  # which is counted once for all
+                    whispered = b"".join(whispers.pop(peer))
+                    peer.tell(shared + whispered)  # one system call for both
+                    peer.written += len(whispered)
                 else:
                     peer.tell(shared)
             if self._behind:

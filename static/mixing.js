@@ -1,7 +1,7 @@
 // @ts-check
 /** All voices in one track: whoever comes is mixed in, whoever goes is taken out. Knows tracks, and nobody's name. */
 
-const PATIENCE = 2_000; // until it is clear that nothing will sound
+const PATIENCE = 2_000;
 
 export class Mixer {
   #context = new AudioContext();
@@ -16,15 +16,15 @@ export class Mixer {
     this.#silence.start();
   }
 
-  /** Whether it runs: on a machine without any sound output Firefox never begins. */
-  async runs() {
+  /** Until it is clear whether it runs: on a machine without any sound output Firefox never begins. */
+  async begin() {
     const late = new Promise((resolve) => setTimeout(resolve, PATIENCE));
     await Promise.race([this.#context.resume(), late]);
-    return this.#context.state === "running";
   }
 
+  /** null: there is no sound. */
   get track() {
-    return this.#together.stream.getAudioTracks()[0];
+    return this.#context.state === "running" ? this.#together.stream.getAudioTracks()[0] : null;
   }
 
   /** @param {MediaStreamTrack[]} tracks  Those that are to be heard from now on. */

@@ -6,9 +6,9 @@
  * neither the room nor where the bytes go.
  */
 
-import { Mixer } from "./mixing.js";
 import { Painter } from "./painting.js";
 
+/** @typedef {import("./mixing.js").Mixer} Mixer */
 /** @typedef {import("./painting.js").Face} Face */
 
 // VP8 first: this machine encodes its camera for everyone already.
@@ -36,28 +36,20 @@ export class Recorder {
   /** @type {Promise<void>} */
   #stopped;
 
-  /** Begins as soon as it is known whether there will be sound. @param {Given} given */
-  static async begin(given) {
-    const mixer = new Mixer();
-    return new Recorder(given, mixer, await mixer.runs());
-  }
-
   /**
-   * @typedef {object} Given
-   * @property {string} mime
-   * @property {() => Face[]} faces  To be seen at this moment.
-   * @property {() => MediaStreamTrack[]} voices  To be heard.
-   * @property {(piece: Blob, lasts: number) => void} piece
-   * @property {() => void} failed
+   * @param {object} given
+   * @param {string} given.mime
+   * @param {Mixer} given.mixer  Which has begun.
+   * @param {() => Face[]} given.faces  To be seen at this moment.
+   * @param {() => MediaStreamTrack[]} given.voices  To be heard.
+   * @param {(piece: Blob, lasts: number) => void} given.piece
+   * @param {() => void} given.failed
    */
-
-  /** @param {Given} given @param {Mixer} mixer @param {boolean} sounds */
-  constructor({ mime, faces, voices, piece, failed }, mixer, sounds) {
+  constructor({ mime, mixer, faces, voices, piece, failed }) {
     const stream = this.#painter.stream(PER_SECOND);
-    if (sounds) stream.addTrack(mixer.track); // one that stands still would hold up the picture too,
-    const mimeType = sounds ? mime : mime.replace(",opus", ""); // and so would the promise of one
-    this.sounds = sounds;
-    this.#mixer = mixer;
+    const { track } = (this.#mixer = mixer);
+    if (track) stream.addTrack(track);
+    const mimeType = track ? mime : mime.replace(",opus", ""); // else Firefox would wait for what was promised
     this.#recorder = new MediaRecorder(stream, { mimeType, ...SETTINGS });
     this.#recorder.ondataavailable = ({ data }) => data.size > 0 && piece(data, this.lasts);
     this.#recorder.onerror = failed;

@@ -7,6 +7,7 @@
  */
 
 import { ApiError } from "./api.js";
+import { Mixer } from "./mixing.js";
 import { Recorder, recordedAs } from "./recorder.js";
 import { member } from "./room.js";
 import { moderates } from "./ranks.js";
@@ -217,6 +218,7 @@ export class Recordings {
 class Making {
   #recorder = /** @type {Recorder | null} */ (null);
   #over = false;
+  #empty = true;
   #most = Infinity;
   id = "";
 
@@ -243,10 +245,11 @@ class Making {
     const failed = () => this.#mustEnd("recording_broke");
     const piece = (/** @type {Blob} */ blob, /** @type {number} */ lasts) => this.#piece(about.slug, blob, lasts);
     try {
-      const recorder = await Recorder.begin({ mime: about.mime, ...this.#seen, piece, failed });
-      if (this.#over) return recorder.stop();
-      this.#recorder = recorder;
-      if (!recorder.sounds) this.#notice("recording_silent");
+      const mixer = new Mixer();
+      await mixer.begin();
+      if (this.#over) return mixer.close();
+      this.#recorder = new Recorder({ mime: about.mime, mixer, ...this.#seen, piece, failed });
+      if (!mixer.track) this.#notice("recording_silent");
     } catch (error) {
       console.error("A recording that cannot begin:", error);
       failed();
@@ -263,11 +266,13 @@ class Making {
     if (this.#over) return;
     this.#over = true;
     await this.#recorder?.stop();
+    if (this.#empty) this.#notice("recording_empty");
     if (this.id) await this.#uploads.finish(this.id); // else begin() does, as soon as there is one
   }
 
   /** @param {string} slug @param {Blob} blob @param {number} lasts */
   #piece(slug, blob, lasts) {
+    this.#empty = false;
     void this.#uploads.add(this.id, blob, lasts);
     const upload = this.#uploads.of(slug).find(({ id }) => id === this.id);
     if (this.#over || !upload) return;

@@ -20,7 +20,7 @@ from typing import Any
 import aiohttp
 from windows import SEEN_BY_TESTS
 
-LISTENING = re.compile(rb"WebDriver BiDi listening on (ws://\S+)")
+LISTENING = re.compile(r"WebDriver BiDi listening on (ws://\S+)")
 PREFERENCES = {
     "media.navigator.streams.fake": True, "media.navigator.permission.disabled": True, "media.autoplay.default": 0,
     "media.peerconnection.ice.loopback": True, "media.peerconnection.ice.obfuscate_host_addresses": False,
@@ -161,12 +161,13 @@ async def firefox_window(path: str, profile: Path, url: str) -> AsyncIterator[Fi
     profile.mkdir()
     lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in PREFERENCES.items()]
     (profile / "user.js").write_text("".join(lines), encoding="utf-8")
-    process = await asyncio.create_subprocess_exec(
-        path, "--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", "0", "about:blank",
-        env=os.environ | {"HOME": str(profile)}, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-        start_new_session=True)
+    said = profile / "said.txt"
+    with open(said, "wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            path, "--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", "0", "about:blank",
+            env=os.environ | {"HOME": str(profile)}, stdout=output, stderr=output, start_new_session=True)
     try:
-        address = await listening_at(process)
+        address = await address_in(said)
         async with aiohttp.ClientSession() as session, session.ws_connect(address + "/session", max_msg_size=0) as ws:
             wire = Wire(ws)
             await wire.do("session.new", capabilities={})
@@ -183,11 +184,9 @@ async def firefox_window(path: str, profile: Path, url: str) -> AsyncIterator[Fi
         await process.wait()
 
 
-async def listening_at(process: asyncio.subprocess.Process) -> str:
-    assert process.stderr is not None
-    async with asyncio.timeout(60):
-        async for line in process.stderr:
-            if found := LISTENING.search(line):
-                asyncio.get_running_loop().create_task(process.stderr.read())  # or it would stop when the pipe is full
-                return found[1].decode()
-    raise AssertionError("Firefox did not start")
+async def address_in(said: Path) -> str:
+    for _ in range(600):
+        if found := LISTENING.search(said.read_text(encoding="utf-8", errors="replace")):
+            return found[1]
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"Firefox did not start: {said.read_text(encoding='utf-8', errors='replace')}")

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -24,6 +25,13 @@ RATES_OFF = {name: "0" for name in ("AXENIX_CHAT_RATE", "AXENIX_MESSAGE_RATE", "
                                     "AXENIX_GUEST_RATE", "AXENIX_CONNECTIONS_PER_ADDRESS",
                                     "AXENIX_CONNECTIONS_PER_USER", "AXENIX_ROOMS_PER_USER")}
 running: set[subprocess.Popen[str]] = set()
+
+
+async def until(true: Callable[[], object], seconds: float = 10) -> None:
+    """It need not be so yet, but soon; else TimeoutError."""
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(0.005)
 
 
 @atexit.register

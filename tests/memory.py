@@ -174,7 +174,7 @@ class House:
         return await self.rooms.ask("stage", Who(user_id), command)
 
 
-async def settle() -> None:
-    """Let everything that is ready happen."""
-    for _ in range(20):
+async def settle(passes: int = 20) -> None:
+    """Let everything that is ready happen, in so many passes of the loop, however slow the machine."""
+    for _ in range(passes):
         await asyncio.sleep(0)

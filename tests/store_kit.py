@@ -5,7 +5,6 @@ Knows the store's public face, and a little of what is behind it: the writing co
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 import struct
 import threading
@@ -14,6 +13,8 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from harness import until
 
 from axenix.lines import Card, Claim, Kind, Line, Writing, write_line
 from axenix.room.events import ChatDeleted, ChatPosted, Entry
@@ -95,12 +96,6 @@ async def full(store: Store) -> AsyncIterator[None]:
         yield
     finally:
         await store.in_writer(lambda db: db.execute(f"PRAGMA max_page_count={1 << 30}").fetchall())
-
-
-async def until(true: Callable[[], object], seconds: float = 5.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not true():
-            await asyncio.sleep(0.005)
 
 
 def commits_in_log(folder: Path) -> int:

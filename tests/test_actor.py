@@ -21,6 +21,7 @@ from axenix.room import fold
 from axenix.room.permits import Who
 from axenix.room.state import Law, snapshot
 from axenix.turn import Resume
+from harness import until
 from memory import Ear, House, settle
 
 
@@ -241,8 +242,7 @@ async def test_the_inbox_is_bounded_and_says_so() -> None:
     with pytest.raises(Refused, match="overloaded"):
         for _ in range(INBOX + 1):
             actor.hear(one, c.RaiseHand())
-    await settle()
-    await asyncio.sleep(0.05)
+    await settle(1000)
     assert one.seqs()[-1] == 2
 
 
@@ -387,7 +387,7 @@ async def test_a_resume_gets_what_it_missed_exactly_once_and_then_live(missed: i
     two = await house.enter(2, after_seq=1, epoch="e" * 32)
     for _ in range(20):
         await chatter(house, one, 10)
-    await asyncio.sleep(0.05)
+    await settle(1000)
     seen: list[int] = []
     for message in two.take():
         if message["type"] == "sync.batch":
@@ -410,7 +410,7 @@ async def test_those_who_come_back_together_share_each_page_and_none_holds_a_del
 
     house.journal.after = counted  # type: ignore[method-assign]
     crowd = await asyncio.gather(*(house.enter(user, after_seq=1, epoch="e" * 32) for user in range(2, 32)))
-    await asyncio.sleep(0.05)
+    await settle(1000)
     for ear in crowd:
         items = [event for message in ear.take() if message["type"] == "sync.batch" for event in message["items"]]
         assert [event["seq"] for event in items] == list(range(2, len(items) + 2)) and len(items) >= 2000
@@ -422,7 +422,7 @@ async def test_those_who_come_back_together_share_each_page_and_none_holds_a_del
     await settle()
     await house.ask(1, c.DeleteChat(5, 1))
     late = await house.enter(41, after_seq=1, epoch="e" * 32)
-    await asyncio.sleep(0.05)
+    await settle(1000)
     told = {event["seq"]: event.get("text") for message in late.take() for event in message.get("items", [])}
     assert told[4] == "2" and told[5] is None
     (await house.actor()).audience.disperse(1012)
@@ -436,7 +436,7 @@ async def test_an_ack_waits_until_its_sender_has_caught_up() -> None:
     actor = await house.actor()
     await actor.join(two, c.Join("user 2", None), Resume(0, None))
     actor.hear(two, c.PostChat(text="mine", cid="a"))
-    await asyncio.sleep(0.05)
+    await settle(1000)
     order = []
     for message in two.take():
         order += [event.get("text") for event in message.get("items", [])]
@@ -540,8 +540,7 @@ async def test_an_alarm_that_rings_early_is_set_again() -> None:
     (await house.actor()).tell(Who(2, two.number), c.Disconnect(1006))
     await settle()
     house.clock.offset = -0.03  # the clock that decides is behind the timer's
-    await asyncio.sleep(0.2)
-    assert json.loads(house.journal.lines[-1].body)["type"] == "member.left"
+    await until(lambda: json.loads(house.journal.lines[-1].body)["type"] == "member.left")
 
 
 # ---- the slow -------------------------------------------------------------------------------------------------------

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import aiosqlite
 import pytest
-from store_kit import Store, commits_in_log, full, opened, some, stalled, until
+from harness import until
+from store_kit import Store, commits_in_log, full, opened, some, stalled
 
 from axenix.errors import CannotStart, Refused
 from axenix.store import database as database_module
@@ -482,7 +483,7 @@ async def test_after_a_failed_fsync_or_damage_nothing_is_written_any_more(
             patch.setattr(writer, "commit", lambda group, db: fail(code))
             with pytest.raises(Refused, match="storage_unavailable"):
                 await store.people.create("Ann")
-        await asyncio.sleep(0.1)
+        await until(lambda: store.fatal)
         assert [told for _, told in store.fatal] == [exit_code]
         with pytest.raises(Refused, match="storage_unavailable"):
             await store.people.create("Bob")

@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from harness import RATES_OFF, ROOT, ServerProcess
+from harness import RATES_OFF, ROOT, ServerProcess, until
 from living import Party
 from store_kit import NOW, Store, opened, some, stalled
 
@@ -124,13 +124,6 @@ async def receiver() -> AsyncIterator[Receiver]:
     yield receiver
     await receiver.close()
     assert not receiver.complaints
-
-
-async def until(so: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not so():
-        assert time.monotonic() < deadline, "it did not become so in time"
-        await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

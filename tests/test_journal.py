@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from store_kit import Store, chat, commits_in_log, deed, deletion, event, full, opened, some, stalled, until
+from harness import until
+from store_kit import Store, chat, commits_in_log, deed, deletion, event, full, opened, some, stalled
 
 from axenix.errors import Fenced, Refused
 from axenix.lines import Card, Checkpoint, Kind, Line, Writing

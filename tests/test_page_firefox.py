@@ -1,4 +1,4 @@
-"""Two kinds of browser in one room: Firefox and Chromium, each of which has its own WebRTC, keys and recorder."""
+"""Firefox and Chromium in one room: each has WebRTC, keys and a recorder of its own."""
 
 from __future__ import annotations
 
@@ -53,14 +53,19 @@ async def all_read(expected: list[str], *windows: Window | FirefoxWindow) -> Non
     await eventually(same)
 
 
+async def meet(first: Window | FirefoxWindow, second: Window | FirefoxWindow) -> None:
+    """In a room that the first has made; whoever comes second is the one that calls."""
+    path = await first.make_room("Two kinds")
+    for window in (first, second):
+        await window.enter(path, "Рыжая" if isinstance(window, FirefoxWindow) else "Ann")
+    await flow(first, second)
+
+
 async def test_firefox_and_chromium_see_hear_and_write_to_each_other_and_survive_a_killed_server(
     server: ServerProcess, windows: Windows, fox: FirefoxWindow,
 ) -> None:
     ann = await windows.person()
-    path = await fox.make_room("Two kinds")
-    await fox.enter(path, "Рыжая")
-    await ann.enter(path, "Ann")
-    await flow(ann, fox)
+    await meet(fox, ann)
     assert sorted(await ann.tiles()) == sorted(await fox.tiles()) == ["Ann", "Рыжая"]
 
     await fox.click("mic")
@@ -89,12 +94,8 @@ async def marked(window: Window, name: str) -> bool:
 
 
 async def test_what_firefox_seals_chromium_reads_and_the_other_way_round(windows: Windows, fox: FirefoxWindow) -> None:
-    """Firefox comes second here, and so it is the one that calls."""
     ann = await windows.person()
-    path = await ann.make_room("Sealed")
-    await ann.enter(path, "Ann")
-    await fox.enter(path, "Fox")
-    await flow(ann, fox)
+    await meet(ann, fox)
     await ann.part("chat").click()
     await ann.part("seal").click()
     await ann.part("seal-room").click()
@@ -113,16 +114,15 @@ async def test_what_firefox_seals_chromium_reads_and_the_other_way_round(windows
 
 async def test_what_firefox_records_chromium_plays(windows: Windows, fox: FirefoxWindow) -> None:
     ann = await windows.person()
-    path = await fox.make_room("Minutes")
-    await fox.enter(path, "Fox")
-    await ann.enter(path, "Ann")
-    await flow(ann, fox)
+    await meet(fox, ann)
     sounds = await fox.evaluate(SOUNDS)
     await record(fox, "ask-record")
     await ann.part("recording-mark").wait_for()
     if not sounds:
         await fox.until("document.querySelector('[data-testid=toasts]').innerText.includes('without sound')")
-    await asyncio.sleep(3)
+    await fox.click("more")
+    await fox.click("more-recordings")
+    await fox.until("/0:0[3-9]/.test(document.querySelector('[data-testid=upload]')?.innerText)")
     await record(fox, "ask-record-stop")
     await open_recordings(ann)
     await listed(ann, 1)
@@ -132,10 +132,7 @@ async def test_what_firefox_records_chromium_plays(windows: Windows, fox: Firefo
 
 async def test_what_chromium_records_firefox_plays(windows: Windows, fox: FirefoxWindow) -> None:
     ann = await windows.person()
-    path = await ann.make_room("Minutes")
-    await ann.enter(path, "Ann")
-    await fox.enter(path, "Fox")
-    await flow(ann, fox)
+    await meet(ann, fox)
     await start(ann)
     await asyncio.sleep(3)
     await stop(ann)

@@ -247,3 +247,26 @@ async def test_who_is_no_moderator_any_more_stops_recording_and_the_others_see_t
     await open_recordings(ann)
     await listed(ann, 1)
     assert "Bob" in await ann.part("recording").inner_text()
+
+
+async def test_without_any_sound_output_the_picture_is_recorded_and_whoever_stops_too_soon_hears_of_it(
+    windows: Windows,
+) -> None:
+    ann = await windows.person()
+    await ann.page.add_init_script("""
+        AudioContext.prototype.resume = () => new Promise(() => {});
+        Object.defineProperty(AudioContext.prototype, "state", { get: () => "suspended" });
+    """)
+    await ann.enter(await ann.make_room("Quiet"), "Ann")
+    await start(ann)
+    await stop(ann)
+    await ann.part("toasts").get_by_text("before anything was recorded").wait_for()
+    await start(ann)
+    await ann.part("toasts").get_by_text("without sound").wait_for()
+    await asyncio.sleep(2)
+    await stop(ann)
+    await open_recordings(ann)
+    await listed(ann, 1)
+    await ann.part("play-recording").click()
+    seen = await ann.part("player").evaluate(PLAYED)
+    assert seen["heard"] == 0 and seen["duration"] > 1.5 and seen["colours"] > 20, seen

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
-from harness import RATES_OFF, ServerProcess
+from harness import RATES_OFF, ServerProcess, until
 from living import SECRET, TIME, Party, assert_calm, asked
 from living import anyone_fixture, party_fixture, secret_party_fixture, shared_server_fixture  # noqa: F401
 from uploading import BOUNDARY, MATROSKA, MP4, OGG, WAV, WEBM, fetch, kept, part, picture, post, send, send_raw, settled
@@ -350,6 +350,5 @@ async def test_when_its_time_is_over_row_and_file_go_and_everyone_hears_of_it(
                 pass
         assert event == event | {"id": recording["id"], "by_user": None}
         assert await listed(party, party.gus) == [] and event["created_at"] >= recording["expires_at"]
-        await asyncio.sleep(0.3)
-        assert not kept(server.data_dir)
+        await until(lambda: not kept(server.data_dir))
     assert_calm(server.stderr)

@@ -20,7 +20,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from store_kit import EPOCH, Store, chat, deletion, event, opened, some, until
+from harness import until
+from store_kit import EPOCH, Store, chat, deletion, event, opened, some
 
 from axenix.__main__ import serve
 from axenix.client import Api, Connection, Person

@@ -6,7 +6,7 @@ from axenix.errors import Refused
 from axenix.room import commands as c
 from axenix.room import events as e
 from axenix.room.keys import fresh
-from axenix.room.permits import Case, audible, moderator, target
+from axenix.room.permits import Case, audible, moderator, seldom, target
 from axenix.room.text import clean_chat, contains_banned
 
 
@@ -51,12 +51,8 @@ def once(case: Case, cid: str | None) -> None:
 
 
 def in_time(case: Case) -> None:
-    """The chat rate."""
-    if not case.room.law.chat_rate:
-        return
-    limit, seconds = case.room.law.chat_rate
-    if wait := case.now.too_soon(case.member.chat_marks, limit, seconds):
-        raise Refused("rate_limited", f"At most {limit} messages in {seconds:g} s.", retry_after=wait)
+    if case.room.law.chat_rate:
+        seldom(case, case.member.chat_marks, case.room.law.chat_rate, "messages")
 
 
 def delete_chat(case: Case, command: c.DeleteChat) -> list[e.Event | e.Entry]:

@@ -10,7 +10,7 @@ from axenix.errors import Refused
 from axenix.room import commands as c
 from axenix.room import events as e
 from axenix.room.moment import iso
-from axenix.room.permits import Case
+from axenix.room.permits import Case, seldom
 from axenix.room.state import EPOCH_RATE, key_owners
 
 STALE_MS = 5000
@@ -85,6 +85,4 @@ def share_key(case: Case, command: c.ShareKey) -> list[e.Entry]:
 def next_epoch(case: Case, key_epoch: int) -> None:
     if key_epoch != case.room.key_epoch + 1:
         raise Refused("epoch_conflict", f"The present key epoch is {case.room.key_epoch}; the next is one more.")
-    limit, seconds = EPOCH_RATE
-    if wait := case.now.too_soon(case.member.epoch_marks, limit, seconds):
-        raise Refused("rate_limited", f"At most {limit} key epochs in {seconds:g} s.", retry_after=wait)
+    seldom(case, case.member.epoch_marks, EPOCH_RATE, "key epochs")

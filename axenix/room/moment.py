@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -37,12 +36,3 @@ class Moment(Struct, frozen=True, gc=False):
     def of(cls, wall: float, mono: float) -> Moment:
         ms = int(wall * 1000)
         return cls(ms, mono, iso(ms))
-
-    def too_soon(self, marks: Sequence[str], limit: int, seconds: float) -> float:
-        """For how many more seconds `limit` of these times are within the last `seconds`; 0.0: they are not.
-
-        Marks from the future (a clock that was set back) do not count.
-        """
-        since = iso(self.ms - int(seconds * 1000))
-        recent = [mark for mark in marks if since < mark <= self.iso]
-        return round((milliseconds(recent[-limit]) - self.ms) / 1000 + seconds, 3) if len(recent) >= limit else 0.0

@@ -5,10 +5,12 @@ Knows roles, standing and presence. Every function returns quietly or raises `Re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from axenix.errors import Refused
-from axenix.room.moment import Moment
+from axenix.room.moment import Moment, iso, milliseconds
 from axenix.room.state import RANK, Member, Room, present, silence
 
 
@@ -81,6 +83,16 @@ def _ranked(case: Case, least: str) -> None:
         inside(case)
     if RANK[standing(case.room, case.who.user_id, case.now).role] < RANK[least]:  # type: ignore[index]
         raise Refused("forbidden", f"Only {'moderators' if least == 'admin' else 'the owner'} may do this.")
+
+
+def seldom(case: Case, marks: Sequence[str], rate: tuple[int, float], what: str) -> None:
+    """So many in so many seconds; the marks say when. Those from the future (a clock set back) do not count."""
+    (limit, seconds), now = rate, case.now
+    since = iso(now.ms - int(seconds * 1000))
+    recent = [mark for mark in marks if since < mark <= now.iso]
+    if len(recent) >= limit:
+        wait = (milliseconds(recent[-limit]) - now.ms) / 1000 + seconds
+        raise Refused("rate_limited", f"At most {limit} {what} in {seconds:g} s.", retry_after=round(wait, 3))
 
 
 def target(case: Case, user_id: int) -> Member:

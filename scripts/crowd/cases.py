@@ -43,7 +43,7 @@ TALK = Plan(peers=10, talkers=10, window=WINDOW)
 FAN_OUT = Plan(peers=100, talkers=20, window=WINDOW)
 ROOMS = Plan(rooms=200, peers=5, talkers=1, window=WINDOW)
 MUCH = replace(FAN_OUT, window=64)
-WAITING = "the same, each waiting for its last message"
+WAITING = "each waiting for its last message"
 LATENCY = ("latency_ms", "p99")
 CASES = {
     "talk": Case("10 in a room, all talking", TALK),
@@ -60,8 +60,8 @@ CASES = {
                        ("joining_seconds",), "s", OURS),
     "idle": Case("5000 connected, in 50 rooms, nothing said", Plan(rooms=50, peers=100, talkers=0),
                  ("server", "kb_per_peer"), "KB a connection", OURS),
-    "fan-out-64": Case("the same, each with 64 under way: nobody waits for the disk", MUCH, servers=DURABLE),
-    "slow-disk": Case("that with 5 ms more for every fsync", MUCH, servers=DURABLE, slow_disk=True),
+    "fan-out-64": Case("each with 64 under way: nobody waits for the disk", MUCH, servers=DURABLE),
+    "slow-disk": Case("fan-out-64 with 5 ms more for every fsync", MUCH, servers=DURABLE, slow_disk=True),
 }
 GROWTH = {
     **{f"{peers} peers": Plan(peers=peers, talkers=min(20, peers), window=WINDOW) for peers in (2, 10, 50, 200, 500)},

@@ -216,6 +216,7 @@ export const EN_CALL = {
   recordings_none: "No recordings yet.",
   recording_full: "The recording has reached the largest size allowed here and has ended.",
   recording_silent: "The recording is without sound: this computer has no sound output.",
+  recording_empty: "It was stopped before anything was recorded.",
   recording_broke: "The browser could not go on recording.",
   recording_torn: "A part of it is missing in this browser.",
   recording_not_found: "It is gone.",
