@@ -28,6 +28,7 @@ from living import Party
 from store_kit import NOW, Store, opened, some, stalled
 
 from axenix.client import Api
+from axenix.commands import dead_letters as dead_letters_command
 from axenix.lines import Writing, write_line
 from axenix.room.events import ChatDeleted, Entry
 from axenix.store.outbox import Outbox, Parcel, ask_for_replay
@@ -270,6 +271,17 @@ async def test_letters_that_are_asked_for_one_after_the_other_are_all_sent_again
             assert await taking == [room, room]
         assert await outbox.take_requests() == [room] and await outbox.take_requests() == []
         assert await store.sql("SELECT id FROM dead_letters WHERE replay") == [(each.id,) for each in letters[:3]]
+
+
+async def test_a_damaged_wish_is_named_to_whoever_looks_at_it(tmp_path: Path, capsys: Any) -> None:
+    async with opened(tmp_path) as store:
+        outbox, room = Outbox(store.database, tmp_path), await store.room()
+        await outbox.died(Parcel(room, "room", "", 1, 1, []), "a no", NOW)
+        (tmp_path / "replay").write_bytes(b"1 \xff")
+        assert dead_letters_command.main(["--replay", "--data-dir", str(tmp_path)], {}) == 1
+        assert f"{tmp_path / 'replay'} is damaged; delete it" in capsys.readouterr().err
+        with pytest.raises(ValueError, match="is damaged; delete it"):
+            await outbox.take_requests()
 
 
 async def test_what_happens_just_as_a_room_s_task_ends_is_told(tmp_path: Path, receiver: Receiver) -> None:

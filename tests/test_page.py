@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 from harness import ServerProcess
-from playwright.async_api import Browser, Page
-from windows import PHONE, Window, Windows, connected, eventually, lines_are
+from playwright.async_api import Browser, Page, expect
+from windows import PHONE, Window, Windows, connected, eventually, lines_are, tiles_are
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -33,14 +33,14 @@ async def test_two_windows_see_hear_and_write_to_each_other_and_survive_a_killed
     await server.kill()
     for window in (ann, bob):
         await window.page.locator('[data-status="lost"]').wait_for()
-        assert await window.part("banner").inner_text()
+        await expect(window.part("banner")).not_to_be_empty()
     await ann.say("three, while the server was down")
     await bob.say("four")
     await lines_are(ann, ["one", "two", "three, while the server was down"])
     await server.start()
     for window in (ann, bob):
         await window.page.locator('[data-status="live"]').wait_for()
-        assert not await window.part("banner").inner_text()
+        await expect(window.part("banner")).to_be_empty()
 
     async def all_said() -> bool:
         return len(await ann.lines()) == len(await bob.lines()) == 4 and await ann.page.locator(".sending").count() == 0
@@ -55,7 +55,8 @@ async def test_two_windows_see_hear_and_write_to_each_other_and_survive_a_killed
     for (call,), earlier in zip(after, before):
         assert call["state"] == "connected"
         assert call["frames"] > earlier["frames"] and call["packets"] > earlier["packets"]
-    assert [sorted(await window.tiles()) for window in (ann, bob)] == [["Ann", "Боб"]] * 2
+    for window in (ann, bob):
+        await tiles_are(window, {"Ann", "Боб"})
 
     await bob.page.reload()
     await bob.enter(path, "Боб")
@@ -116,7 +117,7 @@ async def test_microphone_camera_and_hand_are_seen_by_the_others(windows: Window
     await ann.part("hand").click()
     await tiles_are(bob, {"Ann, microphone off, camera off, hand raised", "Bob"})
     await bob.part("people").click()
-    assert await bob.part("people-list").get_by_test_id("person").first.get_by_label("hand raised").is_visible()
+    await expect(bob.part("people-list").get_by_test_id("person").first.get_by_label("hand raised")).to_be_visible()
     await ann.part("hand").click()
     await tiles_are(bob, {"Ann, microphone off, camera off", "Bob"})
 
@@ -126,15 +127,6 @@ async def test_microphone_camera_and_hand_are_seen_by_the_others(windows: Window
     await bob.part("again").click()
     await bob.enter(path, "Bob")
     await tiles_are(ann, {"Ann, microphone off, camera off", "Bob"})
-
-
-async def tiles_are(window: Window, expected: set[str]) -> None:
-    async def same() -> bool:
-        return set(await window.tiles()) == expected
-    try:
-        await eventually(same, 15)
-    except AssertionError:
-        assert set(await window.tiles()) == expected
 
 
 async def test_who_is_silenced_stops_sending_and_goes_on_hearing(
@@ -159,8 +151,8 @@ async def test_who_is_silenced_stops_sending_and_goes_on_hearing(
 
     await moderate("force_mute", user_id=bob_id, reason="noise")
     await sends(["video"])
-    assert "noise" in await bob.part("toasts").inner_text()
-    assert await bob.part("mic").is_disabled()
+    await expect(bob.part("toasts")).to_contain_text("noise")
+    await expect(bob.part("mic")).to_be_disabled()
     await tiles_are(ann, {"Ann", "Bob, microphone off"})
     await moderate("force_video", user_id=bob_id)
     await sends([])
@@ -178,7 +170,7 @@ async def test_who_is_silenced_stops_sending_and_goes_on_hearing(
 
     await moderate("kick", user_id=bob_id, reason="enough")
     await bob.part("message").wait_for()
-    assert "removed" in await bob.part("message").inner_text()
+    await expect(bob.part("message")).to_contain_text("removed")
     await tiles_are(ann, {"Ann"})
     assert await ann.calls() == await bob.calls() == []
 
@@ -199,7 +191,7 @@ async def test_two_windows_of_one_browser_are_two_people(windows: Windows) -> No
     await second.enter(path, "Bob")
     await connected(first, second)
     await second.page.reload()
-    assert await second.part("nickname").input_value() == "Bob"
+    await expect(second.part("nickname")).to_have_value("Bob")
 
 
 async def test_an_invitation_opens_a_private_room_and_leaves_no_trace_in_the_address(windows: Windows) -> None:
@@ -226,10 +218,10 @@ async def test_an_invitation_opens_a_private_room_and_leaves_no_trace_in_the_add
     await bob.page.goto(link)
     await bob.part("lobby").wait_for()
     assert bob.page.url == ann.url + path
-    assert await bob.part("lobby-title").inner_text() == "Secret plans"
+    await expect(bob.part("lobby-title")).to_have_text("Secret plans")
     await bob.page.reload()
     await bob.enter(path, "Bob")
-    assert await bob.part("title").inner_text() == "Secret plans"
+    await expect(bob.part("title")).to_have_text("Secret plans")
     await connected(ann, bob)
 
 
@@ -256,8 +248,8 @@ async def test_names_and_lines_are_text_and_never_markup(windows: Windows) -> No
     await ann.enter(await ann.make_room(markup), markup)
     await ann.say(markup)
     await lines_are(ann, [markup])
-    assert await ann.part("title").inner_text() == markup
-    assert await ann.page.locator("main img, .side img, .chat b:has(b)").count() == 0
+    await expect(ann.part("title")).to_have_text(markup)
+    await expect(ann.page.locator("main img, .side img, .chat b:has(b)")).to_have_count(0)
 
 
 @pytest.mark.parametrize("language, title", [("en-US", "Chat"), ("ru-RU", "Чат")])
@@ -269,7 +261,7 @@ async def test_on_a_phone_everything_is_within_reach(windows: Windows, language:
     await ann.part("tile").locator("video").wait_for()
     await fits(ann.page)
     await ann.part("chat").tap()
-    assert await ann.page.get_by_role("heading", name=title).is_visible()
+    await expect(ann.page.get_by_role("heading", name=title)).to_be_visible()
     line = "A line that is long enough to be broken into several on a window of this width, surely."
     await ann.say(line)
     for name in ("mic", "cam", "hand", "people", "chat", "leave", "chat-field", "copy-link", "language"):
@@ -279,7 +271,7 @@ async def test_on_a_phone_everything_is_within_reach(windows: Windows, language:
         assert min(box["width"], box["height"]) >= 36, name
     await fits(ann.page)
     await ann.part("language").tap()
-    assert await ann.page.get_by_role("heading", name=title).count() == 0
+    await expect(ann.page.get_by_role("heading", name=title)).to_have_count(0)
     await lines_are(ann, [line])
 
 

@@ -13,8 +13,8 @@ import aiohttp
 import pytest
 from harness import ServerProcess
 from PIL import Image
-from playwright.async_api import Browser, async_playwright
-from windows import ARGUMENTS, Window, Windows, connected, eventually
+from playwright.async_api import Browser, async_playwright, expect
+from windows import ARGUMENTS, Window, Windows, connected, eventually, tiles_are
 
 from axenix.client import Api, Person
 
@@ -114,15 +114,15 @@ async def test_a_room_is_made_with_address_and_cover_and_others_find_it(windows:
     await ann.part("room-title").fill("Tea at five")
     await ann.part("room-more").locator("summary").click()
     await ann.part("room-address").fill("Tea_time!")
-    assert await ann.part("room-address").get_attribute("aria-invalid") == "true"
+    await expect(ann.part("room-address")).to_have_attribute("aria-invalid", "true")
     await ann.part("room-address").fill("Tea time")
     assert (await ann.part("address-words").inner_text()).endswith(windows.url.removeprefix("http://") + "/r/tea-time")
     await ann.part("room-cover").set_input_files(
         {"name": "huge.png", "mimeType": "image/png", "buffer": bytes(5 * 2**20 + 1)})
-    assert "5 MB" in await ann.part("cover-problem").inner_text()
+    await expect(ann.part("cover-problem")).to_contain_text("5 MB")
     await ann.part("room-cover").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": b"not a picture"})
     await ann.part("cover-problem").get_by_text("no picture").wait_for()
-    assert not await ann.part("cover-preview").is_visible()
+    await expect(ann.part("cover-preview")).to_be_hidden()
     await ann.part("room-cover").set_input_files({"name": "tea.png", "mimeType": "image/png", "buffer": picture()})
     assert await shown(ann, "cover-preview")
     await ann.part("create").click()
@@ -133,7 +133,7 @@ async def test_a_room_is_made_with_address_and_cover_and_others_find_it(windows:
     await bob.page.goto(windows.url)
     card = bob.part("public-room").filter(has_text="Tea at five")
     await card.wait_for()
-    assert "1" in await card.get_by_test_id("inside").inner_text()
+    await expect(card.get_by_test_id("inside")).to_contain_text("1")
     assert (await card.get_by_test_id("cover").get_attribute("src") or "").startswith("/static/covers/")
     await ann.part("leave").click()
     await ann.part("message").wait_for()
@@ -172,7 +172,7 @@ async def the_address_is_taken(window: Window) -> None:
     await window.part("room-address").fill("tea-time")
     await window.part("create").click()
     await window.page.locator("[data-testid=room-address][aria-invalid]").wait_for()
-    assert "already" in await window.part("address-words").inner_text()
+    await expect(window.part("address-words")).to_contain_text("already")
     window.complaints = [text for text in window.complaints if "409" not in text]
 
 
@@ -208,12 +208,12 @@ async def test_more_public_rooms_come_on_demand(windows: Windows, api: Api) -> N
     ann = await windows.person()
     await ann.page.goto(windows.url)
     await ann.part("public-room").nth(11).wait_for()
-    assert await ann.part("public-room").count() == 12
+    await expect(ann.part("public-room")).to_have_count(12)
     await ann.part("more-rooms").click()
     await ann.part("public-room").nth(13).wait_for()
     titles = await ann.part("public-room").get_by_role("heading").all_text_contents()
     assert titles == [f"Room {number}" for number in reversed(range(14))]
-    assert not await ann.part("more-rooms").is_visible()
+    await expect(ann.part("more-rooms")).to_be_hidden()
 
 
 # ---- the lobby ------------------------------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ async def test_one_sees_and_hears_oneself_before_anybody_else_does_and_is_asked_
     ann = await windows.person()
     await ann.page.add_init_script(COUNT_QUESTIONS)
     await ann.page.goto(f"{windows.url}/r/{room['slug']}")
-    assert await ann.part("lobby-topic").inner_text() == "All of it"
+    await expect(ann.part("lobby-topic")).to_have_text("All of it")
     await ann.part("preview").wait_for()
     assert await ann.part("preview").evaluate("(video) => getComputedStyle(video).scale") == "-1 1"
     await ann.part("nickname").click()  # pages are silent, and deaf, until they are touched
@@ -240,7 +240,7 @@ async def test_one_sees_and_hears_oneself_before_anybody_else_does_and_is_asked_
     await ann.part("choose-video").select_option(label=cameras[-1])
     await preview_is_of(ann, cameras[-1])
     await ann.part("with-cam").set_checked(False)
-    assert not await ann.part("preview").is_visible()
+    await expect(ann.part("preview")).to_be_hidden()
 
     async with await owner.join(room["slug"]) as inside:
         await inside.command("record.start")
@@ -254,7 +254,7 @@ async def test_one_sees_and_hears_oneself_before_anybody_else_does_and_is_asked_
     await ann.page.reload()
     await preview_is_of(ann, cameras[-1])
     await ann.part("language").click()
-    assert await ann.part("nickname").input_value() == "Ann"
+    await expect(ann.part("nickname")).to_have_value("Ann")
     await preview_is_of(ann, cameras[-1])
 
 
@@ -290,8 +290,8 @@ async def test_who_gives_no_camera_and_no_microphone_is_told_so_and_comes_in(
     await ann.part("device-problems").get_by_text("does not let this page use your microphone").wait_for()
     await ann.part("device-problems").get_by_text("use your camera").wait_for()
     await ann.enter(path, "Ann", mic=False, cam=False)
-    assert await ann.tiles() == ["Ann, microphone off, camera off"]
-    assert "Others do not hear you" in await ann.part("toasts").inner_text()
+    await tiles_are(ann, {"Ann, microphone off, camera off"})
+    await expect(ann.part("toasts")).to_contain_text("Others do not hear you")
     assert not windows.complaints()
 
     far = await windows.person()

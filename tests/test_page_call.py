@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from bad_line import BadLine
 from harness import ServerProcess
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 from windows import PHONE, Window, Windows, connected, eventually
 
 pytestmark = pytest.mark.timeout(120)
@@ -73,7 +73,7 @@ async def test_a_screen_is_seen_by_all_and_ends_by_the_button_the_browser_or_a_m
     await session.post(address, json={"user_id": bob_id}, headers={"Authorization": f"Bearer {owner}"})
     for window in (ann, bob, cy):
         await screens_are(window)
-    assert await bob.part("screen").is_disabled()
+    await expect(bob.part("screen")).to_be_disabled()
 
 
 async def test_keys_do_what_buttons_do_but_not_while_writing(windows: Windows) -> None:
@@ -99,7 +99,7 @@ async def test_keys_do_what_buttons_do_but_not_while_writing(windows: Windows) -
     await keys.press("c")
     await ann.part("chat-field").wait_for()
     await ann.part("chat-field").press_sequentially("vmh ?")
-    assert await ann.part("chat-field").input_value() == "vmh ?"
+    await expect(ann.part("chat-field")).to_have_value("vmh ?")
     assert await ann.tiles() == ["Ann, microphone off, camera off, hand raised"]
     await ann.part("chat-field").fill("")
     await keys.press("Escape")
@@ -156,7 +156,7 @@ async def test_nine_tiles_keep_the_page_quick_and_each_is_sent_little(windows: W
     await ann.enter(path, "Ann")
     await connected(ann, each=8)
     trace = await windows.browser.stop_tracing()
-    assert await ann.part("tile").count() == 9
+    await expect(ann.part("tile")).to_have_count(9)
     assert longest_task(trace) < LONGEST_TASK
 
     async def small() -> bool:
@@ -199,7 +199,7 @@ async def test_a_window_whose_line_is_cut_for_ten_seconds_comes_back_as_it_was(
         await connected(bob)
         line.cut = True
         await bob.page.locator('[data-status="lost"]').wait_for()
-        assert await bob.part("banner").inner_text()
+        await expect(bob.part("banner")).not_to_be_empty()
         before = await frames(bob)
         await bob.page.wait_for_timeout(2_000)
         assert await frames(bob) == before, "the line was not cut"

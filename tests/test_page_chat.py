@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from harness import RATES_OFF, ServerProcess
-from playwright.async_api import Browser, WebSocket
+from playwright.async_api import Browser, WebSocket, expect
 from traces import disguises, files_and_output
 from windows import PHONE, Window, Windows, eventually, lines_are
 
@@ -80,7 +80,7 @@ async def test_sealed_lines_are_read_by_those_inside_and_by_nobody_else(
     said = ["for everyone, the server too", "only the two of us 1", "only the two of us 2"]
     await lines_are(ann, said)
     await lines_are(bob, said)
-    assert await bob.page.get_by_label("not encrypted: the server can read it").count() == 1
+    await expect(bob.page.get_by_label("not encrypted: the server can read it")).to_have_count(1)
 
     (cy,) = await inside(windows, path, "Cy")
     await becomes(cy, "seal", "Encrypted for those in the room")
@@ -135,9 +135,9 @@ async def test_lines_are_linked_taken_back_and_counted_and_writing_is_seen(windo
         ["https://example.org/a?b=1#c", "noopener noreferrer", "_blank", "https://example.org/a?b=1#c"],
         ["http://x.test/", "noopener noreferrer", "_blank", "http://x.test"],
     ]
-    assert await bob.part("chat-lines").get_by_text("Today").count() == 1
+    await expect(bob.part("chat-lines").get_by_text("Today")).to_have_count(1)
 
-    assert await bob.part("line-menu").count() == 0, "a guest takes back nobody else's line"
+    await expect(bob.part("line-menu"), "a guest takes back nobody else's line").to_have_count(0)
     await ann.part("chat-line").hover()
     await ann.part("line-menu").click()
     await ann.part("line-delete").click()
@@ -150,14 +150,14 @@ async def test_lines_are_linked_taken_back_and_counted_and_writing_is_seen(windo
         await ann.say(text)
     await bob.page.get_by_role("button", name="Chat, unread: 3").click()
     new = bob.part("new-line")
-    assert await new.locator("+ .line").get_by_test_id("chat-text").inner_text() == "one"
+    await expect(new.locator("+ .line").get_by_test_id("chat-text")).to_have_text("one")
     await bob.page.get_by_role("button", name="Chat", exact=True).wait_for()
 
     field, note = ann.part("chat-field"), ann.part("writing-note")
     await field.fill("x" * 3900)
-    assert await note.inner_text() == "Characters left: 100"
+    await expect(note).to_have_text("Characters left: 100")
     await field.fill("😀" * 4001)
-    assert await note.inner_text() == "Too long by 1 characters"
+    await expect(note).to_have_text("Too long by 1 characters")
     await field.press("Enter")
     await field.fill("😀" * 4000)
     await field.press("Enter")
@@ -173,7 +173,7 @@ async def test_history_comes_by_itself_when_one_scrolls_up_and_keeps_its_place(w
     (ann,) = await inside(windows, path, "Ann", size=PHONE)
     await lines_are(ann, [f"line {number}" for number in range(70, 120)])
     scroll = ann.part("chat-scroll")
-    assert await ann.part("chat-text").last.is_visible()
+    await expect(ann.part("chat-text").last).to_be_visible()
     place = """async (scroll) => {
         scroll.scrollTop = 300;
         const line = [...scroll.querySelectorAll('[data-testid=chat-line]')].find((one) => one.offsetTop > 350);
@@ -189,9 +189,9 @@ async def test_history_comes_by_itself_when_one_scrolls_up_and_keeps_its_place(w
     await scroll.evaluate("(scroll) => { scroll.scrollTop = 0; }")
     await lines_are(ann, [*(f"line {number}" for number in range(120)), "said meanwhile"])
     await ann.part("newest").click()
-    assert await ann.part("chat-text").last.is_visible()
+    await expect(ann.part("chat-text").last).to_be_visible()
     await ann.part("newest").wait_for(state="hidden")
-    assert await ann.part("chat-lines").locator("[data-testid=new-line]").count() == 1
+    await expect(ann.part("chat-lines").locator("[data-testid=new-line]")).to_have_count(1)
     await connection.close()
 
 
@@ -243,7 +243,7 @@ async def test_a_browser_without_the_means_says_so_and_writes_plainly(windows: W
     await lines_are(old, ["Encrypted: this browser cannot open it."])
     await old.say("plain")
     await lines_are(ann, ["sealed", "plain"])
-    assert await ann.page.get_by_label("not encrypted: the server can read it").count() == 1
+    await expect(ann.page.get_by_label("not encrypted: the server can read it")).to_have_count(1)
 
 
 async def test_a_refused_line_may_be_said_again_or_thrown_away(tmp_path: Any, chromium: Browser) -> None:

@@ -12,7 +12,7 @@ import pytest
 from firefox import FirefoxWindow, firefox_window
 from harness import ServerProcess
 from test_page_recording import PLAYED, listed, open_recordings, start, stop
-from windows import Window, Windows, eventually
+from windows import Window, Windows, eventually, tiles_are
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -66,7 +66,8 @@ async def test_firefox_and_chromium_see_hear_and_write_to_each_other_and_survive
 ) -> None:
     ann = await windows.person()
     await meet(fox, ann)
-    assert sorted(await ann.tiles()) == sorted(await fox.tiles()) == ["Ann", "Рыжая"]
+    for window in (ann, fox):
+        await tiles_are(window, {"Ann", "Рыжая"})
 
     await fox.click("mic")
     await eventually(lambda: marked(ann, "Рыжая"))

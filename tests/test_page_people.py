@@ -7,7 +7,7 @@ import io
 import aiohttp
 import pytest
 from PIL import Image
-from playwright.async_api import Locator
+from playwright.async_api import Locator, expect
 from windows import Window, Windows, eventually
 
 pytestmark = pytest.mark.timeout(120)
@@ -59,15 +59,15 @@ async def three(windows: Windows, title: str, *, mic: bool = False) -> tuple[str
 async def test_who_is_muted_reads_by_whom_and_why_and_what_to_do_until_it_is_over(windows: Windows) -> None:
     path, ann, bob, cy = await three(windows, "Order", mic=True)
     held = bob.part("measures")
-    assert not await held.is_visible()
+    await expect(held).to_be_hidden()
     await do(ann, "Bob", "mute")
     await answer(ann, "ask-mute", reason="too much <b>noise</b>")
     await says(held, "muted you", "Ann: too much <b>noise</b>")
     await says(bob.part("toasts"), "Ann has muted you: too much <b>noise</b>")
-    assert await bob.part("mic").is_disabled()
-    assert await held.locator("b b").count() == 0
+    await expect(bob.part("mic")).to_be_disabled()
+    await expect(held.locator("b b")).to_have_count(0)
     await says(row(ann, "Bob"), "no\u00a0voice")
-    assert not await cy.part("measures").is_visible()
+    await expect(cy.part("measures")).to_be_hidden()
     await cy.part("people").click()
     menus = cy.part("person-menu").filter(visible=True)
     assert await menus.evaluate_all("(all) => all.map((one) => one.ariaLabel)") == ["How others see you"]
@@ -76,16 +76,16 @@ async def test_who_is_muted_reads_by_whom_and_why_and_what_to_do_until_it_is_ove
     await says(held, "Hand is raised")
     await cy.part("hand").click()
     await row(ann, "Cy").get_by_label("number 2 in line").wait_for()
-    assert "Bob" in await ann.part("person").first.inner_text()
+    await expect(ann.part("person").first).to_contain_text("Bob")
     await do(ann, "Bob", "lower_hand")
     await says(bob.part("toasts"), "Ann has lowered your hand")
     await row(ann, "Cy").get_by_label("number 1 in line").wait_for()
-    assert "Cy" in await ann.part("person").first.inner_text()
+    await expect(ann.part("person").first).to_contain_text("Cy")
 
     await do(ann, "Bob", "unmute")
     await held.wait_for(state="hidden")
     await says(bob.part("toasts"), "You may speak")
-    assert await bob.part("mic").is_enabled()
+    await expect(bob.part("mic")).to_be_enabled()
     assert await bob.part("mic").get_attribute("data-on") is None, "nobody is turned on by others"
 
     await do(ann, "Bob", "hide")
@@ -100,8 +100,8 @@ async def test_while_everyone_is_muted_the_floor_is_given_and_taken_back(windows
     await ann.part("mute-all").click()
     for window in (bob, cy):
         await says(window.part("measures"), "Everyone is muted", "Ann")
-    assert await ann.part("mute-all").get_attribute("aria-pressed") == "true"
-    assert not await ann.part("measures").is_visible()
+    await expect(ann.part("mute-all")).to_have_attribute("aria-pressed", "true")
+    await expect(ann.part("measures")).to_be_hidden()
     await do(ann, "Bob", "give_floor")
     await bob.part("measures").wait_for(state="hidden")
     await says(row(ann, "Bob"), "may speak")
@@ -117,8 +117,8 @@ async def test_while_everyone_is_muted_the_floor_is_given_and_taken_back(windows
     await bob.part("measures").wait_for(state="hidden")
     assert await row(bob, "Ann").get_by_test_id("person-menu").is_hidden(), "nobody acts on a superior"
     await row(bob, "Cy").get_by_test_id("person-menu").click()
-    assert await row(bob, "Cy").get_by_test_id("do-kick").is_visible()
-    assert await row(bob, "Cy").get_by_test_id("do-promote").count() == 0, "only the owner makes moderators"
+    await expect(row(bob, "Cy").get_by_test_id("do-kick")).to_be_visible()
+    await expect(row(bob, "Cy").get_by_test_id("do-promote"), "only the owner makes moderators").to_have_count(0)
     await bob.page.keyboard.press("Escape")
     await bob.part("mute-all").click()
     await cy.part("measures").wait_for(state="hidden")
@@ -196,7 +196,7 @@ async def test_the_room_is_named_locked_and_given_a_topic_and_deleted(windows: W
             {"name": "cover.png", "mimeType": "image/png", "buffer": content})
         await cover.wait_for()
     await says(settings.locator(".settings-part .problem"), "not accepted")
-    assert await cover.is_visible(), "what was refused does not take the place of what is there"
+    await expect(cover, "what was refused does not take the place of what is there").to_be_visible()
     ann.complaints = [text for text in ann.complaints if "415" not in text]  # the browser says what was refused
     await settings.get_by_test_id("delete-room").click()
     await ann.part("ask-delete-room").locator("[type=submit]").click()
@@ -226,7 +226,7 @@ async def test_by_keyboard_alone_somebody_is_found_among_many_and_muted(
     await tab_to(ann.part("search-people"))
     await ann.page.keyboard.type("BOB")
     await row(ann, "Visitor").first.wait_for(state="detached")
-    assert await ann.part("person").count() == 1
+    await expect(ann.part("person")).to_have_count(1)
     await tab_to(row(ann, "Bób <i>").get_by_test_id("person-menu"))
     await ann.page.keyboard.press("Enter")
     await ann.page.keyboard.press("Escape")

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 from harness import ServerProcess
+from playwright.async_api import expect
 from windows import Window, Windows, connected, eventually
 
 pytestmark = pytest.mark.timeout(120)
@@ -110,7 +111,7 @@ async def test_a_call_is_recorded_marked_listed_played_and_deleted(
     await bob.enter(path, "Bob", mic=False)
     await connected(ann, bob, picture=False)
     await bob.part("more").click()
-    assert await bob.part("more-record").count() == 0
+    await expect(bob.part("more-record")).to_have_count(0)
     await bob.page.keyboard.press("Escape")
     await open_recordings(bob)
 
@@ -122,13 +123,14 @@ async def test_a_call_is_recorded_marked_listed_played_and_deleted(
     await newcomer.part("lobby-recording").wait_for()
     await asyncio.sleep(4)
     await open_recordings(ann)
-    assert await ann.part("upload").get_attribute("data-step") == "recording"
+    await expect(ann.part("upload")).to_have_attribute("data-step", "recording")
     await stop(ann)
     await bob.part("recording-mark").wait_for(state="hidden")
     await listed(ann, 1)
     await listed(bob, 1)
-    assert "Ann" in await bob.part("recording").inner_text() and "Minutes" in await bob.part("recording").inner_text()
-    assert not await bob.part("delete-recording").is_visible()
+    for words in ("Ann", "Minutes"):
+        await expect(bob.part("recording")).to_contain_text(words)
+    await expect(bob.part("delete-recording")).to_be_hidden()
 
     ((item, content),) = await kept(ann, session, path)
     assert item["size"] == len(content) and item["mime"] == "video/webm"
@@ -163,7 +165,7 @@ async def test_the_server_may_be_killed_while_a_recording_is_uploaded(
     await ann.page.locator('[data-testid="upload"][data-step="waiting"]').wait_for()
     await server.start()
     await ann.page.locator('[data-status="live"]').wait_for()
-    assert await ann.part("recording-mark").is_visible()
+    await expect(ann.part("recording-mark")).to_be_visible()
     await asyncio.sleep(1)
     await stop(ann)
     await listed(ann, 1)
@@ -239,14 +241,14 @@ async def test_who_is_no_moderator_any_more_stops_recording_and_the_others_see_t
     await ann.page.reload()  # and so has not heard who it was
     await ann.enter(path, "Ann", cam=False)
     await ann.part("recording-mark").wait_for()
-    assert not await ann.part("recording-orphan").is_visible()
+    await expect(ann.part("recording-orphan")).to_be_hidden()
     await make("demote_admin")
     await ann.part("recording-orphan").click()
     for window in (ann, bob):
         await window.part("recording-mark").wait_for(state="hidden")
     await open_recordings(ann)
     await listed(ann, 1)
-    assert "Bob" in await ann.part("recording").inner_text()
+    await expect(ann.part("recording")).to_contain_text("Bob")
 
 
 async def test_without_any_sound_output_the_picture_is_recorded_and_whoever_stops_too_soon_hears_of_it(

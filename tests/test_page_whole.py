@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from playwright.async_api import expect
 from test_page_call import screens_are
 from test_page_chat import ABSENT, becomes
 from test_page_people import answer, do, row, says
@@ -59,7 +60,7 @@ async def order_is_kept(ann: Window, bob: Window, cy: Window) -> None:
     await do(ann, "Cy", "mute")
     await answer(ann, "ask-mute", reason="echo")
     await says(cy.part("measures"), "muted you", "Ann", "echo")
-    assert await cy.part("mic").is_disabled()
+    await expect(cy.part("mic")).to_be_disabled()
     await do(ann, "Cy", "unmute")
     await cy.part("measures").wait_for(state="hidden")
 

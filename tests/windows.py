@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
 
 ARGUMENTS = [
     "--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream=device-count=3",
@@ -18,6 +18,7 @@ ARGUMENTS = [
 ]
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 SEEN_BY_TESTS = (Path(__file__).parent / "js" / "watch_peers.js").read_text()
+expect.set_options(timeout=15_000)
 UNREACHABLE = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_INTERNET_DISCONNECTED", "WebSocket connection to")
 
 
@@ -108,6 +109,15 @@ async def lines_are(window: Window, expected: list[str], seconds: float = 15) ->
         await eventually(same, seconds)
     except AssertionError:
         assert await window.lines() == expected
+
+
+async def tiles_are(window: Window, expected: set[str]) -> None:
+    async def same() -> bool:
+        return set(await window.tiles()) == expected
+    try:
+        await eventually(same, 15)
+    except AssertionError:
+        assert set(await window.tiles()) == expected
 
 
 class Windows:

@@ -25,7 +25,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         letters = [each for each in dead_letters(folder) if not given.letters or each.id in given.letters]
         if given.replay and letters:
             ask_for_replay(folder, letters)
-    except (sqlite3.Error, OSError, CannotStart) as error:
+    except (sqlite3.Error, OSError, ValueError, CannotStart) as error:
         say(f"the dead letters in {folder} cannot be read, or asked for: {error}")
         return 1
     for letter in letters:

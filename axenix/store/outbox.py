@@ -214,3 +214,5 @@ def numbers_in(request: Path) -> list[int]:
         return [int(word) for word in request.read_text(encoding="ascii").split()]
     except FileNotFoundError:
         return []
+    except ValueError:
+        raise ValueError(f"{request} is damaged; delete it, and ask for the dead letters again") from None
