@@ -7,21 +7,27 @@ import base64
 import hashlib
 import hmac
 import signal
+import sqlite3
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
-from harness import RATES_OFF
+from harness import RATES_OFF, until
 from living import Party, Wire, asked, elsewhere, party_at, refused
 
 from axenix.app import make_app
 from axenix.client import Api
 from axenix.config import Config
+from axenix.store import writer
 from axenix.store.database import Database
+from axenix.web.handshake import switch_protocols
+from axenix.web.house import AT_THE_DOOR
 from axenix.written import Bucket
 
 
@@ -299,6 +305,34 @@ async def test_who_does_not_read_is_closed_and_gone_in_a_second_and_others_hear_
         while not seqs or seqs[-1] < end:
             seqs += [item["seq"] for item in (await gus.hear())["items"]]
         assert seqs == everything
+
+
+async def test_a_crowd_waits_before_its_handshakes_and_not_after_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where it costs those inside the least: 500 who came back at once had kept them waiting for 40 ms."""
+    go_on, shaken, commit = threading.Event(), 0, writer.commit
+
+    def stalls(group: list[writer.Job], db: sqlite3.Connection) -> int:
+        go_on.wait(20)
+        return commit(group, db)
+
+    def counted(*args: Any) -> Any:
+        nonlocal shaken
+        shaken += 1
+        return switch_protocols(*args)
+
+    async with party_inside(tmp_path, Config()) as party:
+        people = [await party.api.guest(f"N{n}") for n in range(20)]
+        monkeypatch.setattr(writer, "commit", stalls)
+        monkeypatch.setattr("axenix.web.ws.switch_protocols", counted)
+        coming = [asyncio.create_task(party.come(person)) for person in people]
+        await until(lambda: shaken == AT_THE_DOOR)
+        await asyncio.sleep(0.2)
+        assert shaken == AT_THE_DOOR < len(people)
+        go_on.set()
+        for wire in await asyncio.gather(*coming):
+            assert wire.greeting[0]["type"] == "joined"
 
 
 async def test_a_peer_that_answers_no_ping_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ class House:
     changes: PerKey[TokenBucket] | None = None
     """Requests that change something, by user."""
     door: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_THE_DOOR))
-    """Sockets on their way in; a crowd waits its turn, and those inside are heard in between."""
+    """On the way in: a crowd waits before its handshakes, which are most of the work, and those inside are heard."""
     pictures: Pictures = field(default_factory=Pictures)
     hinted: bool = False
     """Whoever runs this has been told of a proxy that is not trusted; once is enough."""

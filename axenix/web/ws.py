@@ -55,12 +55,13 @@ async def connect(request: web.Request) -> web.StreamResponse:
     if not origin_allowed(request):
         raise Refused("forbidden", "Pages of this origin may not use this server (AXENIX_ALLOWED_ORIGINS).")
     house, sender = house_of(request), address(request)
-    socket = switch_protocols(request, (PROTOCOL,), house.config.max_behind)
-    if socket is not None:
-        house.enter(socket, sender)
-        stay = Stay(house, socket, request.match_info["slug"])
-        socket.when_gone(partial(stay.ended, sender))
-        await stay.begin(request, house.sockets_by_address[sender])
+    async with house.door:
+        socket = switch_protocols(request, (PROTOCOL,), house.config.max_behind)
+        if socket is not None:
+            house.enter(socket, sender)
+            stay = Stay(house, socket, request.match_info["slug"])
+            socket.when_gone(partial(stay.ended, sender))
+            await stay.begin(request, house.sockets_by_address[sender])
     return web.Response(status=101)  # heard by nobody: the connection is no longer aiohttp's
 
 
@@ -80,10 +81,9 @@ class Stay:
     async def begin(self, request: web.Request, from_here: int) -> None:
         socket = self._socket
         try:
-            async with self._house.door:
-                person, token = await admit(request, self._house, from_here)
-                self._house.belongs(socket, person.id)
-                self._actor = await enter(request, self._house, socket, person)
+            person, token = await admit(request, self._house, from_here)
+            self._house.belongs(socket, person.id)
+            self._actor = await enter(request, self._house, socket, person)
         except Refused as refused:
             self._house.tally.refusals[refused.reason] += 1
             request[REASON] = refused.reason

@@ -31,14 +31,15 @@ def say_case(name: str, of_servers: dict[str, Summary]) -> str:
     for kind, summary in of_servers.items():
         parts = [f"{kind:16}"]
         if name in CASES:
-            parts.append(f"{figure(name, summary):>12,.6g} {CASES[name].unit}")
-        if summary.get("latency_ms"):
-            parts.append("  ".join(f"{at} {value:.2f}" for at, value in summary["latency_ms"].items()) + " ms")
+            found = figure(name, summary)
+            parts.append(f"{found:>12,.{0 if found >= 1000 else 3}f} {CASES[name].unit}")
+        if spread := summary.get("latency_ms") or summary.get("signal_latency_ms"):
+            parts.append("  ".join(f"{at} {value:.2f}" for at, value in spread.items()) + " ms")
         if "server" in summary:
             server = summary["server"]
             parts.append(f"{server['cpu_percent']:.0f} % of a core (load {summary['load_cpu_percent']:.0f} %)")
             parts.append(f"{server['memory_mb']:.0f} MB")
-            if "deliveries_per_cpu_second" in server:
+            if server.get("deliveries_per_cpu_second"):
                 parts.append(f"{cost(summary):.2f} µs of the core a delivery")
         elif name not in CASES:
             parts.append(", ".join(f"{what} {value:g}" for what, value in summary.items()
