@@ -102,22 +102,25 @@ async def connected(*windows: Window, each: int = 1, picture: bool = True) -> No
     await eventually(all_flow)
 
 
-async def lines_are(window: Window, expected: list[str], seconds: float = 15) -> None:
+async def shows(look: Callable[[], Awaitable[Any]], expected: object, seconds: float = 15) -> None:
+    """Until that is what is seen; otherwise the test fails with the difference."""
     async def same() -> bool:
-        return await window.lines() == expected
+        return bool(await look() == expected)
     try:
         await eventually(same, seconds)
     except AssertionError:
-        assert await window.lines() == expected
+        assert await look() == expected
+
+
+async def lines_are(window: Window, expected: list[str], seconds: float = 15) -> None:
+    await shows(window.lines, expected, seconds)
 
 
 async def tiles_are(window: Window, expected: set[str]) -> None:
-    async def same() -> bool:
-        return set(await window.tiles()) == expected
-    try:
-        await eventually(same, 15)
-    except AssertionError:
-        assert set(await window.tiles()) == expected
+    """In whatever order."""
+    async def tiles() -> set[str]:
+        return set(await window.tiles())
+    await shows(tiles, expected)
 
 
 class Windows:
